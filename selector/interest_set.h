@@ -7,16 +7,24 @@
 #ifndef FARPOLL_SELECTOR_INTEREST_SET_H_
 #define FARPOLL_SELECTOR_INTEREST_SET_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "base/clock.h"
+#include "base/mutex.h"
+#include "base/unique_fd.h"
 #include "selector/events.h"
+#include "selector/slot_table.h"
 #include "selector/waitable.h"
+
+struct epoll_event;
 
 namespace farpoll {
 
@@ -30,6 +38,12 @@ using RegistrationToken = std::uint64_t;
 // file, a directory or /dev/null (EPERM) is always ready for what poll(2) says;
 // a number that is not open, or an O_PATH descriptor (EBADF), reports kInvalid
 // when the set was told to accept such (Custody::kBorrowed).
+//
+// A number closed while a copy of its file lives elsewhere leaves an orphan in
+// the kernel's set, which can neither be removed nor silenced. Its events are
+// dropped, and the first one seen after the registration went makes the set
+// move to a new kernel set under the same number. Waiters move along; a foreign
+// epoll set that holds fd() does not and has to add it again.
 class InterestSet {
  public:
   // Whether numbers may be closed or reused behind the set's back.
@@ -43,7 +57,10 @@ class InterestSet {
 
   //   Errors: RESOURCE_EXHAUSTED (EMFILE, ENFILE, ENOMEM).
   static absl::StatusOr<std::unique_ptr<InterestSet>> Create(Custody custody);
+  // As Close().
   ~InterestSet();
+  InterestSet(const InterestSet&) = delete;
+  InterestSet& operator=(const InterestSet&) = delete;
 
   // Adds a registration. At most one per number: the caller sees to it.
   //   Errors: EBADF (kOwned only), ELOOP and EINVAL for nested sets,
@@ -52,7 +69,8 @@ class InterestSet {
                                         std::uint64_t data);
 
   // Replaces what is asked and re-arms: a condition that holds is reported
-  // (again), whatever the trigger.
+  // (again), whatever the trigger. After an error the registration is as it
+  // was.
   //   Errors: NOT_FOUND (ENOENT) for a stale token; what epoll_ctl(MOD) says
   //     when the number was closed (EBADF) or reused (ENOENT) under kOwned;
   //     under kBorrowed those re-register the number as it is now.
@@ -69,12 +87,18 @@ class InterestSet {
 
   // Checks every registered number against the file it was registered for
   // (epoll_ctl(MOD) with unchanged arguments), one system call each, and
-  // re-registers what was closed (it then reports kInvalid) or reused.
-  // kBorrowed only; for the moment before a wait blocks.
+  // re-registers what was closed (it then reports kInvalid) or reused. An edge
+  // that holds may be reported again. kBorrowed only; for the moment before a
+  // wait blocks.
   void Audit();
+
+  // Audits one registration, the next in turn; for sets too busy to block.
+  void AuditNext();
 
   // Takes what is ready; see Waitable::Collect. `Event::fd` is the number,
   // `data` the cookie.
+  //   Errors: also RESOURCE_EXHAUSTED (EMFILE, ENFILE, ENOMEM, ENOSPC) when an
+  //     orphan has to be shed and the kernel refuses a new set.
   absl::StatusOr<std::size_t> Collect(absl::Span<Event> room);
 
   // Blocks until something is ready or `deadline` has passed (then zero). It
@@ -93,9 +117,65 @@ class InterestSet {
   std::size_t size() const;
 
  private:
-  class Impl;
-  explicit InterestSet(std::unique_ptr<Impl> impl);
-  const std::unique_ptr<Impl> impl_;
+  class Visit;
+  class Scratch;
+
+  InterestSet(Custody custody, UniqueFd epoll, UniqueFd signal);
+
+  // What poll(2) says of a slot that epoll refuses; zero: nothing.
+  static Events EventsWithoutEpoll(const Slot& slot);
+
+  // epoll_ctl(2) on the entry of a slot; the errno, 0 for success.
+  int Control(int epoll_fd, int operation, std::uint32_t index)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Offers the slot's number to epoll and notes its place; the errno, 0 for
+  // success, after which UpdatePending() is due.
+  int Enroll(std::uint32_t index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Puts the slot on the pending list, or takes it off, as its state asks.
+  void UpdatePending(std::uint32_t index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status Change(std::uint32_t index, Events events, Trigger trigger,
+                      std::uint64_t data) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void AuditSlot(std::uint32_t index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // Turns the kernel's events into ours, without the stale ones, and fills up
+  // from the pending list; how many. `room` is no smaller than `seen`.
+  absl::StatusOr<std::size_t> Translate(absl::Span<const epoll_event> seen,
+                                        absl::Span<Event> room)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::size_t TakePending(absl::Span<Event> room)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Moves every registration to a new kernel set under the old number.
+  absl::Status ShedOrphans() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // Notes that a waiter is out of a kernel set that was left behind: brings its
+  // `entered`, visits_ as it was at its entry, up to date.
+  void CatchUp(std::uint64_t& entered) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // Keeps signal_ readable exactly while a waiter has a reason to come out of
+  // the kernel that no registered descriptor gives.
+  void UpdateSignal() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const Custody custody_;
+  // The number stays the same for life; Close() ends it when no one waits.
+  UniqueFd epoll_;
+  // An eventfd in the epoll set; see UpdateSignal.
+  UniqueFd signal_;
+
+  // Waiters inside, moves to a new kernel set, and whether closed, in one word,
+  // so that a waiter comes and goes without the mutex.
+  std::atomic<std::uint64_t> visits_{0};
+
+  mutable Mutex mutex_;
+  CondVar left_;  // the last waiter is gone, after Close() began
+  SlotTable slots_ ABSL_GUARDED_BY(mutex_);
+  bool signalled_ ABSL_GUARDED_BY(mutex_) = false;
+  // A registration went while its entry could not be deleted.
+  bool orphans_ ABSL_GUARDED_BY(mutex_) = false;
+  // Waiters that entered before the last move and have not come out since.
+  std::uint32_t outdated_waiters_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::uint32_t audit_next_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Kernel events of rooms too big for the stack, kept between waits.
+  std::vector<std::vector<epoll_event>> spare_buffers_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace farpoll

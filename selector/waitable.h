@@ -14,8 +14,8 @@ namespace farpoll {
 
 // One descriptor found ready.
 struct Event {
-  int fd = -1;          // the number as registered
-  Events events = 0;    // what was seen; never zero
+  int fd = -1;             // the number as registered
+  Events events = 0;       // what was seen; never zero
   std::uint64_t data = 0;  // the cookie given at registration
 };
 
