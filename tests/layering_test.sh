@@ -1,0 +1,136 @@
+#!/bin/bash
+# Fails on an #include that goes up or sideways between the rooms of the tree.
+# The table below is the one of docs/ARCHITECTURE.md.
+#   tests/layering_test.sh [ROOT]   checks the checkout, or the tree at ROOT
+set -euo pipefail
+
+# room: own headers it may include (a prefix of their path), then what else:
+# "rpc" for gRPC and protobuf, "epoll" for sys/epoll.h, "thread" for <thread>.
+# The longest room that fits a file's path holds.
+readonly rules='
+base: base/
+selector: selector/ base/
+selector/interest_set.cc: selector/ base/ +epoll
+server/handle: server/handle/ server/policy/ base/
+server/policy: server/policy/ selector/events.h base/
+server/reactor: server/reactor/ base/ +epoll +thread
+server/wait: server/wait/ server/reactor/ server/policy/ selector/ base/
+server/session: server/session/ server/handle/ server/wait/ server/reactor/ server/policy/ selector/ base/
+server/rpc: server/rpc/ server/session/ server/handle/ server/wait/ server/policy/ selector/events.h base/ proto/ +rpc
+server: server/ selector/ base/ proto/ +rpc +thread
+client: client/ selector/events.h server/server.h base/ proto/ +rpc +thread
+client/cli: client/ server/server.h base/ proto/ +rpc +thread
+'
+
+# Prints each violation in the tree at $1, then "checked N" with the number of
+# includes looked at.
+check_tree() {
+  (cd "$1" && find base selector server client -name '*.h' -o -name '*.cc' \
+    2>/dev/null | sort | xargs -r grep -HnE '^[[:space:]]*#[[:space:]]*include' \
+    /dev/null) |
+    awk -v rules="$rules" '
+      BEGIN {
+        n = split(rules, lines, "\n")
+        for (i = 1; i <= n; ++i) {
+          colon = index(lines[i], ": ")
+          if (colon) {
+            room = substr(lines[i], 1, colon - 1)
+            allowed[room] = substr(lines[i], colon + 2)
+          }
+        }
+      }
+      function room_of(file, best, room) {
+        best = ""
+        for (room in allowed) {
+          if ((file == room || index(file, room "/") == 1) &&
+              length(room) > length(best)) {
+            best = room
+          }
+        }
+        return best
+      }
+      # The word of the table that lets `header` in, or "" for free ones.
+      function needs(header) {
+        if (header ~ /^(base|selector|server|client|tests|examples|proto)\//) {
+          return header
+        }
+        if (header ~ /^farpoll\/v1\//) { return "proto/" header }
+        if (header ~ /^(grpc|grpcpp|google\/protobuf)\//) { return "+rpc" }
+        if (header == "sys/epoll.h") { return "+epoll" }
+        if (header == "thread") { return "+thread" }
+        return ""
+      }
+      function permits(room, need, count, words, i) {
+        count = split(allowed[room], words, " ")
+        for (i = 1; i <= count; ++i) {
+          if (index(need, words[i]) == 1) { return 1 }
+        }
+        return 0
+      }
+      {
+        split($0, place, ":")
+        if (!match($0, /["<][^">]+[">]/)) { next }
+        header = substr($0, RSTART + 1, RLENGTH - 2)
+        ++checked
+        need = needs(header)
+        room = room_of(place[1])
+        if (need != "" && !permits(room, need)) {
+          printf "%s:%s: %s may not include %s\n", place[1], place[2], room,
+                 header
+        }
+      }
+      END { printf "checked %d\n", checked }'
+}
+
+# Each line is a file and an include; check_tree must name the bad ones and
+# only those.
+self_test() {
+  local tree verdict file header got
+  tree="$(mktemp -d "${TEST_TMPDIR:-/tmp}/layering.XXXXXX")"
+  while read -r verdict file header; do
+    rm -rf "${tree:?}"/*
+    mkdir -p "$tree"/{base,selector,server,client} "$(dirname "$tree/$file")"
+    echo "#include $header" >"$tree/$file"
+    got=good
+    [[ "$(check_tree "$tree")" == "checked 1" ]] || got=bad
+    if [[ $got != "$verdict" ]]; then
+      echo "self-test: $file with $header should be $verdict" >&2
+      exit 1
+    fi
+  done <<'CASES'
+good base/clock.cc "base/clock.h"
+bad  base/clock.cc "selector/events.h"
+good selector/wait.cc "base/clock.h"
+bad  selector/wait.cc "server/server.h"
+bad  selector/wait.cc <grpcpp/grpcpp.h>
+bad  selector/wait.cc "farpoll/v1/event.pb.h"
+bad  selector/wait.cc <sys/epoll.h>
+bad  selector/wait.h <thread>
+good selector/interest_set.cc <sys/epoll.h>
+good server/reactor/reactor.cc <sys/epoll.h>
+bad  server/reactor/reactor.cc "selector/waitable.h"
+bad  server/handle/pipe.cc "server/session/session.h"
+good server/policy/limits.cc "selector/events.h"
+bad  server/policy/limits.cc "selector/waitable.h"
+bad  server/wait/waiter.cc "server/session/session.h"
+bad  server/wait/waiter.cc "farpoll/v1/selector.pb.h"
+bad  server/session/session.cc "server/rpc/convert.h"
+bad  server/session/session.h <google/protobuf/message.h>
+good server/rpc/convert.cc "farpoll/v1/error.pb.h"
+bad  server/rpc/convert.cc "server/server.h"
+bad  server/rpc/convert.cc "selector/interest_set.h"
+good server/server.cc <grpcpp/grpcpp.h>
+bad  server/server.cc "client/client.h"
+good client/client.cc "selector/events.h"
+bad  client/client.cc "selector/wait.h"
+bad  client/client.cc "server/session/session.h"
+CASES
+  rm -rf "$tree"
+}
+
+self_test
+# The script's own place, behind Bazel's links, is in the checkout.
+root="${1:-$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")}"
+report="$(check_tree "$root")"
+echo "$report"
+[[ "$report" =~ ^checked\ [1-9][0-9]*$ ]]
