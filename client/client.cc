@@ -1,0 +1,96 @@
+#include "client/client.h"
+
+#include <grpcpp/grpcpp.h>
+
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/errno_status.h"
+#include "client/connection.h"
+#include "client/convert.h"
+#include "client/pages.h"
+
+namespace farpoll::client {
+namespace {
+
+// Above the server's largest read and write, with room for the rest.
+constexpr int kMaxMessageBytes = 4 << 20;
+
+bool IsAddress(absl::string_view address) {
+  if (absl::StartsWith(address, "unix:")) {
+    return address.size() > 5;
+  }
+  const auto colon = address.rfind(':');
+  return colon != address.npos && colon > 0 && colon + 1 < address.size() &&
+         !absl::StrContains(address, '/');
+}
+
+grpc::ChannelArguments ArgumentsFor(absl::string_view address) {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  arguments.SetMaxSendMessageSize(kMaxMessageBytes);
+  if (!absl::StartsWith(address, "unix:")) {
+    // A stream may be silent for hours: find out when the network is gone.
+    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
+    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
+    arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  }
+  return arguments;
+}
+
+}  // namespace
+
+absl::StatusOr<Client> Client::Connect(absl::string_view address,
+                                       const ClientOptions& options) {
+  if (!IsAddress(address)) {
+    return MakeError(
+        absl::StatusCode::kInvalidArgument, 0, "", address,
+        absl::StrCat("'", address, "' is neither unix:PATH nor HOST:PORT"));
+  }
+  return Client(grpc::CreateCustomChannel(std::string(address),
+                                          grpc::InsecureChannelCredentials(),
+                                          ArgumentsFor(address)),
+                options);
+}
+
+Client::Client(std::shared_ptr<grpc::Channel> channel,
+               const ClientOptions& options)
+    : connection_(std::make_shared<Connection>(std::move(channel),
+                                               options.call_timeout)) {}
+
+absl::StatusOr<v1::GetServerResponse> Client::GetServer() {
+  return connection_->Unary(connection_->server(),
+                            &v1::ServerService::Stub::GetServer,
+                            v1::GetServerRequest());
+}
+
+absl::StatusOr<Session> Client::CreateSession(const SessionOptions& options) {
+  v1::CreateSessionRequest request;
+  request.set_name(options.name);
+  if (options.ttl != absl::ZeroDuration()) {
+    *request.mutable_ttl() = ToProto(options.ttl);
+  }
+  absl::StatusOr<v1::CreateSessionResponse> response =
+      connection_->Unary(connection_->sessions(),
+                         &v1::SessionService::Stub::CreateSession, request);
+  if (!response.ok()) {
+    return response.status();
+  }
+  return Session(connection_, response->session().id(), /*owned=*/true);
+}
+
+Session Client::AttachSession(absl::string_view name_or_id) {
+  return Session(connection_, std::string(name_or_id), /*owned=*/false);
+}
+
+absl::StatusOr<std::vector<v1::Session>> Client::ListSessions() {
+  return AllPages<v1::Session>(*connection_, connection_->sessions(),
+                               &v1::SessionService::Stub::ListSessions,
+                               v1::ListSessionsRequest(),
+                               &v1::ListSessionsResponse::sessions);
+}
+
+void Client::Cancel() { connection_->Cancel(); }
+
+}  // namespace farpoll::client

@@ -1,0 +1,46 @@
+#include "client/connection.h"
+
+#include <utility>
+
+namespace farpoll::client {
+
+Connection::Connection(std::shared_ptr<grpc::Channel> channel,
+                       absl::Duration call_timeout)
+    : channel_(std::move(channel)),
+      call_timeout_(call_timeout),
+      sessions_(v1::SessionService::NewStub(channel_)),
+      handles_(v1::HandleService::NewStub(channel_)),
+      selectors_(v1::SelectorService::NewStub(channel_)),
+      server_(v1::ServerService::NewStub(channel_)) {}
+
+Connection::Call::Call(Connection& connection, absl::Duration limit)
+    : connection_(connection) {
+  SetLimit(context_, limit);
+  MutexLock lock(&connection_.mutex_);
+  connection_.in_progress_.insert(&context_);
+  if (connection_.cancelled_) {
+    context_.TryCancel();  // before the start, it makes the call fail at once
+  }
+}
+
+Connection::Call::~Call() {
+  MutexLock lock(&connection_.mutex_);
+  connection_.in_progress_.erase(&context_);
+}
+
+void Connection::Cancel() {
+  MutexLock lock(&mutex_);
+  cancelled_ = true;
+  for (grpc::ClientContext* context : in_progress_) {
+    context->TryCancel();
+  }
+}
+
+void Connection::SetLimit(grpc::ClientContext& context, absl::Duration limit) {
+  // Beyond a year a deadline means nothing, and would overflow the clock.
+  if (limit < absl::Hours(24 * 365)) {
+    context.set_deadline(absl::ToChronoTime(absl::Now() + limit));
+  }
+}
+
+}  // namespace farpoll::client

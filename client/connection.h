@@ -1,0 +1,114 @@
+// client/connection.h: room: client, private to it. One channel, its stubs and
+// the calls in progress on it.
+// Threads: any.
+#ifndef FARPOLL_CLIENT_CONNECTION_H_
+#define FARPOLL_CLIENT_CONNECTION_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "base/mutex.h"
+#include "client/status.h"
+#include "farpoll/v1/handle.grpc.pb.h"
+#include "farpoll/v1/selector.grpc.pb.h"
+#include "farpoll/v1/server.grpc.pb.h"
+#include "farpoll/v1/session.grpc.pb.h"
+
+namespace farpoll::client {
+
+// Shared by a Client and everything made through it; the last one closes it.
+class Connection {
+ public:
+  Connection(std::shared_ptr<grpc::Channel> channel,
+             absl::Duration call_timeout);
+
+  // One call, from construction to destruction; Cancel() reaches it meanwhile.
+  class Call {
+   public:
+    // `limit`: how long it may take; infinite = for ever.
+    Call(Connection& connection, absl::Duration limit);
+    ~Call();
+    Call(const Call&) = delete;
+    Call& operator=(const Call&) = delete;
+
+    grpc::ClientContext& context() { return context_; }
+
+   private:
+    Connection& connection_;
+    grpc::ClientContext context_;
+  };
+
+  // A unary call: Unary(handles(), &v1::HandleService::Stub::Read, request).
+  template <typename Stub, typename Request, typename Response>
+  absl::StatusOr<Response> Unary(
+      Stub& stub,
+      grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
+                                   Response*),
+      const Request& request, absl::Duration limit) {
+    Call call(*this, limit);
+    Response response;
+    const grpc::Status status =
+        (stub.*method)(&call.context(), request, &response);
+    if (!status.ok()) {
+      return FromGrpc(status);
+    }
+    return response;
+  }
+
+  template <typename Stub, typename Request, typename Response>
+  absl::StatusOr<Response> Unary(
+      Stub& stub,
+      grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
+                                   Response*),
+      const Request& request) {
+    return Unary(stub, method, request, call_timeout_);
+  }
+
+  // As Unary, for closing what a destructor owns: Cancel() does not stop it,
+  // and it takes no longer than two seconds.
+  template <typename Stub, typename Request, typename Response>
+  absl::Status CleanUp(Stub& stub,
+                       grpc::Status (Stub::*method)(grpc::ClientContext*,
+                                                    const Request&, Response*),
+                       const Request& request) {
+    grpc::ClientContext context;
+    SetLimit(context, absl::Seconds(2));
+    Response response;
+    return FromGrpc((stub.*method)(&context, request, &response));
+  }
+
+  // Ends the calls in progress and those to come with CANCELLED.
+  void Cancel() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  absl::Duration call_timeout() const { return call_timeout_; }
+  const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
+  v1::SessionService::Stub& sessions() { return *sessions_; }
+  v1::HandleService::Stub& handles() { return *handles_; }
+  v1::SelectorService::Stub& selectors() { return *selectors_; }
+  v1::ServerService::Stub& server() { return *server_; }
+
+ private:
+  static void SetLimit(grpc::ClientContext& context, absl::Duration limit);
+
+  const std::shared_ptr<grpc::Channel> channel_;
+  const absl::Duration call_timeout_;
+  const std::unique_ptr<v1::SessionService::Stub> sessions_;
+  const std::unique_ptr<v1::HandleService::Stub> handles_;
+  const std::unique_ptr<v1::SelectorService::Stub> selectors_;
+  const std::unique_ptr<v1::ServerService::Stub> server_;
+
+  Mutex mutex_;
+  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::flat_hash_set<grpc::ClientContext*> in_progress_
+      ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace farpoll::client
+
+#endif  // FARPOLL_CLIENT_CONNECTION_H_

@@ -1,0 +1,136 @@
+// client/event_stream.h: room: client. An open Wait: results one after another,
+// each asked for by a credit that is granted when the last was dealt with.
+//
+//   for (const Event& event : stream) { ... }
+//   if (!stream.status().ok()) { ... }
+//
+// Threads: one reader; Cancel() from any thread.
+// Source: farpoll/v1/selector.proto, Wait.
+#ifndef FARPOLL_CLIENT_EVENT_STREAM_H_
+#define FARPOLL_CLIENT_EVENT_STREAM_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/optional.h"
+#include "base/timeout.h"
+#include "farpoll/v1/event.pb.h"
+#include "farpoll/v1/selector.pb.h"
+#include "selector/events.h"
+
+namespace farpoll::client {
+
+class Connection;
+
+// One handle found ready.
+struct Event {
+  std::int64_t handle_id = 0;
+  // May be empty.
+  std::string handle_name;
+  // What was seen; never zero.
+  Events events = 0;
+  // As given at registration.
+  std::uint64_t cookie = 0;
+  // Of the registration; drop events older than your last change of it.
+  std::int64_t generation = 0;
+};
+
+Event EventFromProto(const v1::Event& event);
+
+// A place in a selector's row of results.
+struct WaitPosition {
+  std::int64_t epoch = 0;
+  std::int64_t sequence = 0;
+};
+
+struct WaitOptions {
+  // How long to wait for each result; the stream ends when it passes.
+  Timeout timeout = Timeout::Forever();
+  // Results that the server may send ahead; 1 is exactly a local loop, more
+  // (up to 64) hide the way there and back.
+  std::int32_t credits = 1;
+  // Events in a result at most; 0 = the server's limit.
+  std::int32_t max_events = 0;
+  // Continue a wait that was cut after this result.
+  absl::optional<WaitPosition> resume_after;
+};
+
+// What one wait found.
+struct WaitResult {
+  WaitPosition position;
+  // Empty after a timeout.
+  std::vector<Event> events;
+  // Nanoseconds on the server's monotonic clock.
+  std::int64_t sampled_at_ns = 0;
+};
+
+class EventStream {
+ public:
+  static absl::StatusOr<EventStream> Open(
+      std::shared_ptr<Connection> connection, const v1::WaitOpen& open);
+  EventStream(EventStream&&) noexcept;
+  EventStream& operator=(EventStream&&) noexcept;
+  // Ends the wait; what was not acknowledged will be reported again.
+  ~EventStream();
+
+  // Acknowledges the result before, grants a credit and blocks for the next
+  // result; null when the stream is over. Ownership: valid until the next call.
+  const WaitResult* Next();
+
+  // One event after another, over results. At the end of a result it does what
+  // Next() does; a timeout ends it.
+  class Iterator {
+   public:
+    explicit Iterator(EventStream* stream) : stream_(stream) { Settle(); }
+    const Event& operator*() const { return result_->events[index_]; }
+    Iterator& operator++() {
+      ++index_;
+      Settle();
+      return *this;
+    }
+    bool done() const { return result_ == nullptr; }
+
+   private:
+    // Moves to the next result when this one is used up.
+    void Settle();
+    EventStream* stream_;
+    const WaitResult* result_ = nullptr;
+    std::size_t index_ = 0;
+  };
+  struct End {
+    friend bool operator!=(const Iterator& iterator, End) {
+      return !iterator.done();
+    }
+  };
+  Iterator begin() { return Iterator(this); }
+  End end() { return {}; }
+
+  // Ends the stream: Next() returns null, status() is CANCELLED.
+  void Cancel();
+
+  // Why the stream is over: OK after a timeout, and before the end.
+  const absl::Status& status() const;
+  // The last result handed out; what to resume after once it is dealt with.
+  WaitPosition position() const;
+
+ private:
+  class Wire;
+  explicit EventStream(std::unique_ptr<Wire> wire);
+  std::unique_ptr<Wire> wire_;
+};
+
+}  // namespace farpoll::client
+
+namespace farpoll {
+using client::EventStream;
+using client::WaitOptions;
+using client::WaitPosition;
+using client::WaitResult;
+}  // namespace farpoll
+
+#endif  // FARPOLL_CLIENT_EVENT_STREAM_H_

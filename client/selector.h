@@ -1,0 +1,90 @@
+// client/selector.h: room: client. A selector of the server: interest in
+// handles, and the ways to wait for them. The remote twin of BaseSelector.
+// Threads: any, moving and destroying excepted; one wait at a time.
+// Source: docs/semantics.md; farpoll/v1/selector.proto.
+#ifndef FARPOLL_CLIENT_SELECTOR_H_
+#define FARPOLL_CLIENT_SELECTOR_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "base/timeout.h"
+#include "client/event_stream.h"
+#include "client/handle.h"
+#include "farpoll/v1/event.pb.h"
+#include "farpoll/v1/selector.pb.h"
+#include "selector/events.h"
+
+namespace farpoll::client {
+
+class Connection;
+
+// Closes the selector when it goes, if it made it and was not Release()d.
+class Selector {
+ public:
+  // One just made, owned.
+  Selector(std::shared_ptr<Connection> connection, std::string session,
+           const v1::Selector& made);
+  // One by name or id, not owned.
+  Selector(std::shared_ptr<Connection> connection, std::string session,
+           absl::string_view name_or_id);
+  Selector(Selector&& other) noexcept;
+  Selector& operator=(Selector&& other) noexcept;
+  ~Selector();
+
+  const v1::SelectorRef& ref() const { return ref_; }
+
+  // Leaves the selector to its session.
+  void Release() { owned_ = false; }
+  // Closes it now, owned or not; a wait on it ends with FAILED_PRECONDITION.
+  absl::Status Close();
+
+  // Starts reporting `events` of `handle`; `cookie` comes back with each event.
+  // Returns the generation that the registration starts with.
+  //   Errors: ALREADY_EXISTS when registered (a POLL selector replaces);
+  //     INVALID_ARGUMENT (EINVAL) for bits that the kind does not take.
+  absl::StatusOr<std::int64_t> Register(const Handle& handle, Events events,
+                                        Trigger trigger = Trigger::kLevel,
+                                        std::uint64_t cookie = 0);
+  // Replaces what Register said, and arms the registration again.
+  //   Errors: NOT_FOUND (ENOENT) when not registered.
+  absl::StatusOr<std::int64_t> Modify(const Handle& handle, Events events,
+                                      Trigger trigger = Trigger::kLevel,
+                                      std::uint64_t cookie = 0);
+  // Ends a registration; no event of it comes after this.
+  //   Errors: NOT_FOUND (ENOENT) when not registered.
+  absl::Status Unregister(const Handle& handle);
+  // All registrations, in order of registration.
+  absl::StatusOr<std::vector<v1::Registration>> Registrations();
+
+  // Waits once. Events carry names; none after a timeout.
+  //   Errors: FAILED_PRECONDITION (EBUSY: another wait is in progress; CLOSED).
+  absl::StatusOr<std::vector<Event>> Poll(Timeout timeout = Timeout::Forever(),
+                                          std::int32_t max_events = 0);
+  // Waits for ever, a result at a time.
+  //   Errors: of the opening call at once; what the server says later is the
+  //     stream's status().
+  absl::StatusOr<EventStream> Wait(const WaitOptions& options = {});
+
+  // The selector as it is.
+  absl::StatusOr<v1::Selector> Describe();
+
+ private:
+  std::shared_ptr<Connection> connection_;
+  std::string session_;
+  v1::SelectorRef ref_;
+  bool owned_;
+};
+
+}  // namespace farpoll::client
+
+namespace farpoll {
+using client::Selector;
+}  // namespace farpoll
+
+#endif  // FARPOLL_CLIENT_SELECTOR_H_

@@ -1,0 +1,128 @@
+// client/session.h: room: client. One session of a server: the owner of handles
+// and selectors.
+// Threads: any, moving and destroying excepted.
+#ifndef FARPOLL_CLIENT_SESSION_H_
+#define FARPOLL_CLIENT_SESSION_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "base/timeout.h"
+#include "client/handle.h"
+#include "client/selector.h"
+#include "farpoll/v1/handle.pb.h"
+#include "farpoll/v1/selector.pb.h"
+#include "farpoll/v1/session.pb.h"
+
+namespace farpoll::client {
+
+class Connection;
+class LeaseStream;
+
+struct PipeOptions {
+  // Unique in the session; may be empty.
+  std::string reader_name;
+  std::string writer_name;
+  // Room in bytes; 0 = the kernel's default.
+  std::int32_t capacity_bytes = 0;
+};
+
+struct Pipe {
+  Handle reader;
+  Handle writer;
+};
+
+struct SocketPairOptions {
+  // Unique in the session; may be empty.
+  std::string first_name;
+  std::string second_name;
+  v1::SocketType type = v1::SOCKET_TYPE_STREAM;
+};
+
+struct SocketPair {
+  Handle first;
+  Handle second;
+};
+
+// Positions in the lists given to Select, in their order.
+struct SelectResult {
+  std::vector<int> read;
+  std::vector<int> write;
+  std::vector<int> except;
+};
+
+// Ends the session when it goes, if it made it and was not Release()d.
+class Session {
+ public:
+  Session(std::shared_ptr<Connection> connection, std::string name_or_id,
+          bool owned);
+  Session(Session&& other) noexcept;
+  Session& operator=(Session&& other) noexcept;
+  ~Session();
+
+  // As given: the id of one made here, the name or id of an attached one.
+  const std::string& id() const { return id_; }
+  // Leaves the session to its lease.
+  void Release() { owned_ = false; }
+  // Ends it now, owned or not, with everything in it.
+  absl::Status Close();
+
+  // The session as it is; also renews its lease.
+  absl::StatusOr<v1::Session> Describe();
+  // Keeps the lease from running out for as long as this object lives and the
+  // connection lasts, by an open stream. Calling it again opens a new one.
+  absl::Status HoldLease();
+
+  // Makes a pipe, or a pair of connected sockets. They are closed when the
+  // returned objects go.
+  absl::StatusOr<Pipe> CreatePipe(const PipeOptions& options = {});
+  absl::StatusOr<SocketPair> CreateSocketPair(
+      const SocketPairOptions& options = {});
+  // Uses a handle by name or id, without owning it. Makes no call.
+  Handle AttachHandle(absl::string_view name_or_id);
+  // All handles, in order of their ids.
+  absl::StatusOr<std::vector<v1::Handle>> ListHandles();
+
+  // Makes a selector; it is closed when the returned object goes.
+  absl::StatusOr<Selector> CreateSelector(
+      v1::SelectorKind kind = v1::SELECTOR_KIND_DEFAULT,
+      absl::string_view name = "");
+  // Uses a selector by name or id, without owning it. Makes no call.
+  Selector AttachSelector(absl::string_view name_or_id);
+  // All selectors, in order of their ids.
+  absl::StatusOr<std::vector<v1::Selector>> ListSelectors();
+
+  // select(2) over handles by name or id: which may be read, written, or have
+  // urgent data. A timeout gives an empty result.
+  //   Errors: INVALID_ARGUMENT (EINVAL) for a negative timeout, NOT_FOUND for
+  //     an unknown handle.
+  absl::StatusOr<SelectResult> Select(absl::Span<const std::string> read,
+                                      absl::Span<const std::string> write,
+                                      absl::Span<const std::string> except,
+                                      Timeout timeout = Timeout::Forever());
+
+ private:
+  std::shared_ptr<Connection> connection_;
+  std::string id_;
+  bool owned_;
+  std::unique_ptr<LeaseStream> lease_;
+};
+
+}  // namespace farpoll::client
+
+namespace farpoll {
+using client::Pipe;
+using client::PipeOptions;
+using client::SelectResult;
+using client::Session;
+using client::SocketPair;
+using client::SocketPairOptions;
+}  // namespace farpoll
+
+#endif  // FARPOLL_CLIENT_SESSION_H_
