@@ -6,7 +6,6 @@
 #include <time.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <climits>
@@ -22,6 +21,8 @@ constexpr char kName[] = "interest set";
 
 // epoll_data of signal_; no slot has this index.
 constexpr std::uint64_t kSignalEntry = ~std::uint64_t{0};
+
+constexpr std::size_t kMostKernelEvents = INT_MAX / sizeof(epoll_event);
 
 // A deadline that needs no clock to be known as past.
 constexpr MonotonicTime kLookOnce = MonotonicTime::min();
@@ -134,49 +135,8 @@ class InterestSet::Visit {
   std::uint64_t entered_;  // visits_ at entry
 };
 
-// Room for the kernel's events: on the stack, or borrowed from the set.
-class InterestSet::Scratch {
- public:
-  Scratch(InterestSet* set, std::size_t wanted) : set_(set) {
-    constexpr std::size_t kMost = INT_MAX / sizeof(epoll_event);
-    const std::size_t size = std::min(wanted, kMost);
-    if (size <= small_.size()) {
-      room_ = absl::MakeSpan(small_.data(), size);
-      return;
-    }
-    {
-      MutexLock lock(&set_->mutex_);
-      if (!set_->spare_buffers_.empty()) {
-        big_ = std::move(set_->spare_buffers_.back());
-        set_->spare_buffers_.pop_back();
-      }
-    }
-    if (big_.size() < size) {
-      big_.resize(size);
-    }
-    room_ = absl::MakeSpan(big_.data(), size);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-
-  ~Scratch() {
-    if (!big_.empty()) {
-      MutexLock lock(&set_->mutex_);
-      set_->spare_buffers_.push_back(std::move(big_));
-    }
-  }
-
-  absl::Span<epoll_event> room() { return room_; }
-
- private:
-  InterestSet* const set_;
-  std::array<epoll_event, 256> small_;  // left uninitialised: 3 KiB
-  std::vector<epoll_event> big_;
-  absl::Span<epoll_event> room_;
-};
-
 absl::StatusOr<std::unique_ptr<InterestSet>> InterestSet::Create(
-    Custody custody) {
+    Custody custody, Files files) {
   UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC));
   if (!epoll.valid()) {
     return ErrnoStatus(errno, "epoll_create1");
@@ -190,11 +150,15 @@ absl::StatusOr<std::unique_ptr<InterestSet>> InterestSet::Create(
     return ErrnoStatus(errno, "epoll_ctl(ADD)");
   }
   return std::unique_ptr<InterestSet>(
-      new InterestSet(custody, std::move(epoll), std::move(signal)));
+      new InterestSet(custody, files, std::move(epoll), std::move(signal)));
 }
 
-InterestSet::InterestSet(Custody custody, UniqueFd epoll, UniqueFd signal)
-    : custody_(custody), epoll_(std::move(epoll)), signal_(std::move(signal)) {}
+InterestSet::InterestSet(Custody custody, Files files, UniqueFd epoll,
+                         UniqueFd signal)
+    : custody_(custody),
+      files_(files),
+      epoll_(std::move(epoll)),
+      signal_(std::move(signal)) {}
 
 InterestSet::~InterestSet() { Close(); }
 
@@ -222,7 +186,7 @@ int InterestSet::Enroll(std::uint32_t index) {
   Slot& slot = slots_[index];
   if (error == 0) {
     slot.place = Slot::Place::kEpoll;
-  } else if (error == EPERM) {
+  } else if (error == EPERM && files_ == Files::kAlwaysReady) {
     slot.place = Slot::Place::kAlwaysReady;
   } else if (error == EBADF && custody_ == Custody::kBorrowed) {
     slot.place = Slot::Place::kNotOpen;
@@ -389,7 +353,9 @@ absl::StatusOr<std::size_t> InterestSet::Wait(absl::Span<Event> room,
   if (visit.closed()) {
     return ClosedError(kName);
   }
-  Scratch scratch(this, room.size());
+  // 3 KiB of stack; a room beyond what the kernel can express is cut.
+  Scratch<epoll_event, 256> scratch(&scratch_,
+                                    std::min(room.size(), kMostKernelEvents));
   for (;;) {
     const int seen = EpollUntil(epoll_.get(), scratch.room(), deadline);
     if (seen <= 0) {

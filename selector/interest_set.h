@@ -11,7 +11,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -21,6 +20,7 @@
 #include "base/mutex.h"
 #include "base/unique_fd.h"
 #include "selector/events.h"
+#include "selector/scratch.h"
 #include "selector/slot_table.h"
 #include "selector/waitable.h"
 
@@ -55,15 +55,20 @@ class InterestSet {
     kBorrowed,
   };
 
+  // What becomes of files that epoll refuses.
+  enum class Files { kAlwaysReady, kRefused };
+
   //   Errors: RESOURCE_EXHAUSTED (EMFILE, ENFILE, ENOMEM).
-  static absl::StatusOr<std::unique_ptr<InterestSet>> Create(Custody custody);
+  static absl::StatusOr<std::unique_ptr<InterestSet>> Create(
+      Custody custody, Files files = Files::kAlwaysReady);
   // As Close().
   ~InterestSet();
   InterestSet(const InterestSet&) = delete;
   InterestSet& operator=(const InterestSet&) = delete;
 
   // Adds a registration. At most one per number: the caller sees to it.
-  //   Errors: EBADF (kOwned only), ELOOP and EINVAL for nested sets,
+  //   Errors: EBADF (kOwned only), EPERM (Files::kRefused only), ELOOP and
+  //   EINVAL for nested sets,
   //     RESOURCE_EXHAUSTED (ENOSPC: max_user_watches; ENOMEM); EBADF/CLOSED.
   absl::StatusOr<RegistrationToken> Add(int fd, Events events, Trigger trigger,
                                         std::uint64_t data);
@@ -118,9 +123,8 @@ class InterestSet {
 
  private:
   class Visit;
-  class Scratch;
 
-  InterestSet(Custody custody, UniqueFd epoll, UniqueFd signal);
+  InterestSet(Custody custody, Files files, UniqueFd epoll, UniqueFd signal);
 
   // What poll(2) says of a slot that epoll refuses; zero: nothing.
   static Events EventsWithoutEpoll(const Slot& slot);
@@ -156,6 +160,7 @@ class InterestSet {
   void UpdateSignal() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Custody custody_;
+  const Files files_;
   // The number stays the same for life; Close() ends it when no one waits.
   UniqueFd epoll_;
   // An eventfd in the epoll set; see UpdateSignal.
@@ -174,8 +179,8 @@ class InterestSet {
   // Waiters that entered before the last move and have not come out since.
   std::uint32_t outdated_waiters_ ABSL_GUARDED_BY(mutex_) = 0;
   std::uint32_t audit_next_ ABSL_GUARDED_BY(mutex_) = 0;
-  // Kernel events of rooms too big for the stack, kept between waits.
-  std::vector<std::vector<epoll_event>> spare_buffers_ ABSL_GUARDED_BY(mutex_);
+
+  ScratchPool<epoll_event> scratch_;
 };
 
 }  // namespace farpoll

@@ -6,6 +6,11 @@ std::uint32_t SlotTable::Allocate() {
   std::uint32_t index = free_;
   if (index == kNone) {
     index = end();
+    if (slots_.size() == slots_.capacity()) {
+      // By a quarter, not by doubling: idle room is most of what a registration
+      // costs in memory.
+      slots_.reserve(slots_.size() + slots_.size() / 4 + 16);
+    }
     slots_.emplace_back();
   } else {
     free_ = slots_[index].next;

@@ -1,0 +1,76 @@
+// selector/scratch.h: room: selector. Room for the results of one wait, without
+// an allocation once warm.
+// Threads: a ScratchPool from any thread; a Scratch by the one that made it.
+#ifndef FARPOLL_SELECTOR_SCRATCH_H_
+#define FARPOLL_SELECTOR_SCRATCH_H_
+
+#include <array>
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/types/span.h"
+#include "base/mutex.h"
+
+namespace farpoll {
+
+// Keeps buffers between waits; as many as there were waits at once.
+template <typename T>
+class ScratchPool {
+ public:
+  std::vector<T> Take() {
+    MutexLock lock(&mutex_);
+    if (spare_.empty()) {
+      return {};
+    }
+    std::vector<T> buffer = std::move(spare_.back());
+    spare_.pop_back();
+    return buffer;
+  }
+
+  void GiveBack(std::vector<T> buffer) {
+    MutexLock lock(&mutex_);
+    spare_.push_back(std::move(buffer));
+  }
+
+ private:
+  Mutex mutex_;
+  std::vector<std::vector<T>> spare_ ABSL_GUARDED_BY(mutex_);
+};
+
+// Room for `size` values: on the stack up to kInline, else from the pool.
+template <typename T, std::size_t kInline>
+class Scratch {
+ public:
+  Scratch(ScratchPool<T>* pool, std::size_t size) : pool_(pool) {
+    if (size <= kInline) {
+      room_ = absl::MakeSpan(small_.data(), size);
+      return;
+    }
+    big_ = pool_->Take();
+    if (big_.size() < size) {
+      big_.resize(size);
+    }
+    room_ = absl::MakeSpan(big_.data(), size);
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  ~Scratch() {
+    if (!big_.empty()) {
+      pool_->GiveBack(std::move(big_));
+    }
+  }
+
+  absl::Span<T> room() { return room_; }
+
+ private:
+  ScratchPool<T>* const pool_;
+  std::array<T, kInline> small_;  // not initialised when T is trivial
+  std::vector<T> big_;
+  absl::Span<T> room_;
+};
+
+}  // namespace farpoll
+
+#endif  // FARPOLL_SELECTOR_SCRATCH_H_
