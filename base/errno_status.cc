@@ -24,6 +24,7 @@ absl::StatusCode CodeForErrno(int number) {
     // An overflow of ours is a bad argument: no state of the server would make
     // it valid.
     case EOVERFLOW:
+    case EMSGSIZE:
       return absl::StatusCode::kInvalidArgument;
     // The number was fine; what it names is not open (any more).
     case EBADF:

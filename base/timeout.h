@@ -25,9 +25,9 @@ class Timeout {
 
   // Implicit, so that Wait(absl::Seconds(1)) reads naturally.
   Timeout(absl::Duration span)  // NOLINT(google-explicit-constructor)
-      : kind_(span == absl::InfiniteDuration()  ? Kind::kInfinite
-              : span < absl::ZeroDuration() ? Kind::kNegative
-                                            : Kind::kFinite),
+      : kind_(span == absl::InfiniteDuration() ? Kind::kInfinite
+              : span < absl::ZeroDuration()    ? Kind::kNegative
+                                               : Kind::kFinite),
         span_(kind_ == Kind::kFinite ? absl::Ceil(span, absl::Nanoseconds(1))
                                      : absl::ZeroDuration()) {}
 
@@ -48,10 +48,10 @@ class Timeout {
     }
     const double nanos = std::ceil(amount * nanos_per_unit);
     // Beyond int64 nanoseconds (292 years) whole seconds are exact enough.
-    return std::isinf(nanos)   ? Timeout(Kind::kInfinite)
-           : nanos < 9.2e18    ? Timeout(absl::Nanoseconds(
-                                  static_cast<int64_t>(nanos)))
-                               : Timeout(absl::Seconds(nanos / 1e9));
+    return std::isinf(nanos) ? Timeout(Kind::kInfinite)
+           : nanos < 9.2e18
+               ? Timeout(absl::Nanoseconds(static_cast<int64_t>(nanos)))
+               : Timeout(absl::Seconds(nanos / 1e9));
   }
 
   Kind kind_;

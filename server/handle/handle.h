@@ -1,0 +1,49 @@
+// server/handle/handle.h: room: server/handle. One server-side descriptor and
+// what is known of it.
+// Threads: fenced by the session's lock.
+#ifndef FARPOLL_SERVER_HANDLE_HANDLE_H_
+#define FARPOLL_SERVER_HANDLE_HANDLE_H_
+
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/unique_fd.h"
+
+namespace farpoll::server {
+
+enum class HandleKind {
+  kPipeReader,
+  kPipeWriter,
+  kSocket,
+};
+
+// Owns its descriptor. The descriptor is non-blocking and close-on-exec, and
+// its number never leaves the server.
+struct Handle {
+  std::int64_t id = 0;  // positive, never used twice
+  std::string name;     // unique in its session, or empty
+  HandleKind kind = HandleKind::kPipeReader;
+  UniqueFd fd;
+  int socket_type = 0;       // SOCK_STREAM and so on; 0 for what is no socket
+  std::int64_t peer_id = 0;  // the other end; it may be closed by now
+  std::int64_t bytes_read = 0;
+  std::int64_t bytes_written = 0;
+  MonotonicTime created;
+  std::vector<std::int64_t> selectors;  // ids it is registered with
+
+  bool is_socket() const { return socket_type != 0; }
+  // Knows no end of file: an empty read is a message.
+  bool is_datagram() const { return socket_type == SOCK_DGRAM; }
+  // Keeps message boundaries: a read that is too small loses the rest.
+  bool has_messages() const {
+    return is_socket() && socket_type != SOCK_STREAM;
+  }
+};
+
+}  // namespace farpoll::server
+
+#endif  // FARPOLL_SERVER_HANDLE_HANDLE_H_

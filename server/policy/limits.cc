@@ -1,0 +1,86 @@
+#include "server/policy/limits.h"
+
+#include <cerrno>
+#include <limits>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "base/errno_status.h"
+
+namespace farpoll::server {
+namespace {
+
+// Descriptors, and what is counted with them, stay below what Linux allows a
+// process at most (fs.nr_open's default).
+constexpr std::int64_t kMostObjects = 1 << 20;
+// A gRPC message holds 4 MiB by default; leave room for the rest of it.
+constexpr std::int64_t kMostBytes = 4 << 20;
+constexpr std::int64_t kMostBytesInMessage = kMostBytes - 4096;
+constexpr std::int64_t kYearMs = std::int64_t{365} * 24 * 3600 * 1000;
+
+constexpr LimitField kFields[] = {
+    {"max_sessions", &Limits::max_sessions, 1, kMostObjects,
+     "sessions open at once, of all callers"},
+    {"max_handles", &Limits::max_handles, 0, kMostObjects,
+     "handles open at once, of all sessions; lowered to what the process's "
+     "descriptor limit allows"},
+    {"max_session_handles", &Limits::max_session_handles, 0, kMostObjects,
+     "handles open at once in a session"},
+    {"max_session_selectors", &Limits::max_session_selectors, 0, kMostObjects,
+     "selectors open at once in a session"},
+    {"max_selector_registrations", &Limits::max_selector_registrations, 0,
+     kMostObjects, "registrations in a selector, and handles in a Select"},
+    {"max_session_streams", &Limits::max_session_streams, 1, kMostObjects,
+     "waits and streams in progress at once in a session"},
+    {"max_read_bytes", &Limits::max_read_bytes, 1, kMostBytesInMessage,
+     "bytes that one Read may ask for"},
+    {"max_write_bytes", &Limits::max_write_bytes, 1, kMostBytesInMessage,
+     "bytes that one Write may carry"},
+    {"max_pipe_bytes", &Limits::max_pipe_bytes, 4096, 1 << 30,
+     "capacity that a pipe may be made with"},
+    {"max_events", &Limits::max_events, 1, 16384,
+     "events in one result of a wait"},
+    {"max_credits", &Limits::max_credits, 1, 64,
+     "credits and unacknowledged results of a Wait stream together"},
+    {"max_changes", &Limits::max_changes, 1, 16384,
+     "items in one Register, Modify, Unregister or WaitRequest"},
+    {"default_ttl_ms", &Limits::default_ttl_ms, 1, kYearMs,
+     "lease of a session that asks for none, in milliseconds"},
+    {"max_ttl_ms", &Limits::max_ttl_ms, 1, kYearMs,
+     "longest lease that a session may ask for, in milliseconds"},
+};
+
+}  // namespace
+
+absl::Span<const LimitField> LimitFields() { return kFields; }
+
+absl::Status CheckLimits(const Limits& limits) {
+  for (const LimitField& field : kFields) {
+    const std::int64_t value = limits.*field.value;
+    if (value < field.least || value > field.most) {
+      return MakeError(
+          EINVAL, "LIMIT_OUT_OF_RANGE", field.name,
+          absl::StrCat(field.name, " is ", value, "; it must be from ",
+                       field.least, " to ", field.most));
+    }
+  }
+  if (limits.default_ttl_ms > limits.max_ttl_ms) {
+    return MakeError(
+        EINVAL, "LIMIT_OUT_OF_RANGE", "default_ttl_ms",
+        absl::StrCat("default_ttl_ms is ", limits.default_ttl_ms,
+                     ", over max_ttl_ms, which is ", limits.max_ttl_ms));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status LimitReached(absl::string_view name, std::int64_t limit,
+                          absl::string_view subject) {
+  return MakeError(
+      absl::StatusCode::kResourceExhausted, 0,
+      absl::StrCat("LIMIT_",
+                   absl::AsciiStrToUpper(absl::StripPrefix(name, "max_"))),
+      subject, absl::StrCat("limit reached: ", name, " is ", limit));
+}
+
+}  // namespace farpoll::server

@@ -1,0 +1,57 @@
+// server/policy/limits.h: room: server/policy. Every bound of the server, by
+// name. A breach is RESOURCE_EXHAUSTED (or INVALID_ARGUMENT where only the
+// request is at fault) with the limit's name as reason.
+// Threads: plain values.
+#ifndef FARPOLL_SERVER_POLICY_LIMITS_H_
+#define FARPOLL_SERVER_POLICY_LIMITS_H_
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+
+namespace farpoll::server {
+
+struct Limits {
+  std::int64_t max_sessions = 1000;
+  std::int64_t max_handles = 15000;
+  std::int64_t max_session_handles = 15000;
+  std::int64_t max_session_selectors = 256;
+  std::int64_t max_selector_registrations = 15000;
+  std::int64_t max_session_streams = 256;
+  std::int64_t max_read_bytes = 1 << 20;
+  std::int64_t max_write_bytes = 1 << 20;
+  std::int64_t max_pipe_bytes = 1 << 20;
+  std::int64_t max_events = 1024;
+  std::int64_t max_credits = 64;
+  std::int64_t max_changes = 1000;
+  std::int64_t default_ttl_ms = 60'000;
+  std::int64_t max_ttl_ms = 86'400'000;
+};
+
+// One limit: its name (also its flag, with '-' for '_'), where it is, what it
+// may be set to and what it bounds.
+struct LimitField {
+  absl::string_view name;
+  std::int64_t Limits::*value;
+  std::int64_t least;
+  std::int64_t most;
+  absl::string_view description;
+};
+
+// All limits, in order of their names' groups.
+absl::Span<const LimitField> LimitFields();
+
+// Checks every field against its range.
+//   Errors: INVALID_ARGUMENT naming the first that is out of range.
+absl::Status CheckLimits(const Limits& limits);
+
+// A breach of limit `name` (of LimitFields) by `subject`: RESOURCE_EXHAUSTED,
+// reason LIMIT_ and the name in capitals without "max_".
+absl::Status LimitReached(absl::string_view name, std::int64_t limit,
+                          absl::string_view subject);
+
+}  // namespace farpoll::server
+
+#endif  // FARPOLL_SERVER_POLICY_LIMITS_H_

@@ -1,0 +1,60 @@
+// server/server.h: room: server. The whole server as one object: builds the
+// rooms bottom up and takes them down again top down. farpolld, the client's
+// embedded mode and the tests run the same one.
+// Threads: Start, Shutdown and the destructor from one thread; the rest from
+//   any. Inside: one reactor thread, gRPC's pool.
+#ifndef FARPOLL_SERVER_SERVER_H_
+#define FARPOLL_SERVER_SERVER_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "base/clock.h"
+#include "server/policy/limits.h"
+
+namespace farpoll::server {
+
+struct ServerOptions {
+  // Where to listen: "unix:/path/to/socket" or "HOST:PORT" (port 0 = any free
+  // one). Empty: nowhere, for use through InProcessChannel alone.
+  std::vector<std::string> listen;
+  Limits limits;
+  // Time source of leases and timeouts; null = the real clock. Borrowed.
+  const Clock* clock = nullptr;
+};
+
+class Server {
+ public:
+  // Builds and starts a server; it answers when this returns.
+  //   Errors: INVALID_ARGUMENT for an address that cannot be read;
+  //     UNAVAILABLE when one cannot be listened on (taken, not permitted), with
+  //     the address in the message; RESOURCE_EXHAUSTED.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(ServerOptions options);
+  // Shuts down without grace.
+  ~Server();
+
+  // The addresses in use, with real port numbers, as clients name them.
+  const std::vector<std::string>& addresses() const;
+
+  // A channel to this server that needs no address; for use in this process.
+  std::shared_ptr<grpc::Channel> InProcessChannel();
+
+  // Stops: health goes NOT_SERVING, new calls and open waits end with
+  // UNAVAILABLE, unary calls in progress get `grace` to finish, every session
+  // is ended. Calling it again does nothing.
+  void Shutdown(absl::Duration grace);
+
+ private:
+  class Rooms;
+  explicit Server(std::unique_ptr<Rooms> rooms);
+  std::unique_ptr<Rooms> rooms_;
+};
+
+}  // namespace farpoll::server
+
+#endif  // FARPOLL_SERVER_SERVER_H_

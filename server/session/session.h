@@ -1,0 +1,345 @@
+// server/session/session.h: room: server/session. One client's handles,
+// selectors and waits, its lease, and the one lock over them.
+// Threads: every method from any thread; each holds the lock for a few system
+//   calls that do not block. Sinks are called with no lock held.
+// Source: docs/semantics.md section 7; docs/ARCHITECTURE.md.
+#ifndef FARPOLL_SERVER_SESSION_SESSION_H_
+#define FARPOLL_SERVER_SESSION_SESSION_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "absl/types/optional.h"
+#include "absl/types/span.h"
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "base/timeout.h"
+#include "server/handle/handle.h"
+#include "server/handle/io.h"
+#include "server/handle/makers.h"
+#include "server/policy/limits.h"
+#include "server/policy/quota.h"
+#include "server/reactor/reactor.h"
+#include "server/session/reference.h"
+#include "server/wait/selector.h"
+#include "server/wait/waiter.h"
+
+namespace farpoll::server {
+
+// What every session uses and none owns.
+struct SessionContext {
+  const Clock* clock = nullptr;
+  Reactor* reactor = nullptr;
+  const Limits* limits = nullptr;
+  Quota* handles = nullptr;                      // of all sessions
+  std::atomic<std::int64_t>* last_id = nullptr;  // of handles and selectors
+};
+
+// Hears of the end of the session or selector it depends on.
+class StreamSink {
+ public:
+  virtual ~StreamSink() = default;
+  // Called at most once, with why; nothing is called afterwards.
+  virtual void OnEnded(absl::Status why) = 0;
+};
+
+// Hears also when it is time to take a result. Both calls come from any thread
+// and must not block; OnReady may come for nothing.
+class WaitSink : public StreamSink {
+ public:
+  virtual void OnReady() = 0;
+};
+
+using StreamId = std::int64_t;
+
+struct SessionInfo {
+  std::string id;
+  std::string name;
+  absl::Duration ttl;
+  absl::Duration remaining;
+  absl::Duration age;
+  std::size_t handles = 0;
+  std::size_t selectors = 0;
+  std::size_t streams = 0;
+};
+
+struct HandleInfo {
+  std::int64_t id = 0;
+  std::string name;
+  HandleKind kind = HandleKind::kPipeReader;
+  std::int64_t peer_id = 0;  // 0 when the other end is closed
+  Events ready = 0;
+  std::int64_t readable_bytes = 0;
+  std::int64_t bytes_read = 0;
+  std::int64_t bytes_written = 0;
+  std::size_t registrations = 0;
+  absl::Duration age;
+};
+
+struct SelectorInfo {
+  std::int64_t id = 0;
+  std::string name;
+  SelectorKind kind = SelectorKind::kPoll;
+  std::size_t registrations = 0;
+  bool waiting = false;
+};
+
+struct RegistrationInfo {
+  Registration registration;
+  std::string handle_name;
+};
+
+// What became of one change.
+struct ChangeOutcome {
+  std::int64_t handle_id = 0;
+  absl::StatusOr<std::int64_t> generation;
+};
+
+// One change of an interest set.
+struct Change {
+  enum class Kind { kRegister, kModify, kUnregister };
+  Kind kind = Kind::kRegister;
+  Reference handle;
+  Interest interest;  // unused by kUnregister
+};
+
+// A result with the names of its handles, when they were asked for.
+struct NamedResult {
+  Result result;
+  std::vector<std::string> names;  // empty, or one for each event
+};
+
+// Positions in the lists of a Select.
+struct SelectSets {
+  std::vector<std::int32_t> read;
+  std::vector<std::int32_t> write;
+  std::vector<std::int32_t> except;
+  bool empty() const { return read.empty() && write.empty() && except.empty(); }
+};
+
+class Session : public std::enable_shared_from_this<Session> {
+ public:
+  Session(std::string id, std::string name, absl::Duration ttl,
+          const SessionContext& context);
+  ~Session();
+
+  const std::string& id() const { return id_; }
+  const std::string& name() const { return name_; }
+  absl::Duration ttl() const { return ttl_; }
+  SessionInfo Info();
+
+  // ---- The lease. (session.cc)
+
+  // Renews the lease.
+  void Touch();
+  // When it runs out if nothing happens; kNever while a stream holds it.
+  MonotonicTime lease_end();
+  // Ends the session: waits end with `why`, everything it owns is closed. Every
+  // later call gets `why`. Calling it again does nothing.
+  void End(absl::Status why);
+
+  // Ends every wait and stream with `why`; the rest of the session goes on.
+  void EndStreams(absl::Status why);
+
+  // Lets a stream hold the lease until DetachStream. Keeps `sink` weakly.
+  //   Errors: RESOURCE_EXHAUSTED (LIMIT_SESSION_STREAMS); the end's status.
+  absl::StatusOr<StreamId> AttachStream(std::weak_ptr<StreamSink> sink);
+  void DetachStream(StreamId id);
+
+  // ---- Handles. (session_handles.cc)
+
+  absl::StatusOr<std::pair<HandleInfo, HandleInfo>> CreatePipe(
+      absl::string_view reader_name, absl::string_view writer_name,
+      std::int64_t capacity_bytes);
+  absl::StatusOr<std::pair<HandleInfo, HandleInfo>> CreateSocketPair(
+      absl::string_view first_name, absl::string_view second_name, int type);
+  absl::StatusOr<ReadResult> Read(const Reference& handle,
+                                  std::int64_t max_bytes);
+  absl::StatusOr<WriteResult> Write(const Reference& handle,
+                                    absl::string_view data);
+  absl::Status ShutdownHandle(const Reference& handle, int how);
+  absl::StatusOr<HandleInfo> GetHandle(const Reference& handle);
+  absl::StatusOr<std::vector<HandleInfo>> ListHandles(std::int64_t after,
+                                                      std::size_t count);
+  absl::Status CloseHandle(const Reference& handle);
+
+  // ---- Selectors. (session_selectors.cc)
+
+  absl::StatusOr<SelectorInfo> CreateSelector(SelectorKind kind,
+                                              absl::string_view name);
+  absl::StatusOr<SelectorInfo> GetSelector(const Reference& selector);
+  absl::StatusOr<std::vector<SelectorInfo>> ListSelectors(std::int64_t after,
+                                                          std::size_t count);
+  absl::Status CloseSelector(const Reference& selector);
+  // Applies `changes` in order, each by itself.
+  //   Errors: of the call: NOT_FOUND; INVALID_ARGUMENT for none or more than
+  //     max_changes. Of an item: see Selector.
+  absl::StatusOr<std::vector<ChangeOutcome>> Apply(
+      const Reference& selector, absl::Span<const Change> changes);
+  absl::StatusOr<std::vector<RegistrationInfo>> ListRegistrations(
+      const Reference& selector, std::int64_t after, std::size_t count);
+  absl::StatusOr<RegistrationInfo> GetRegistration(const Reference& selector,
+                                                   const Reference& handle);
+
+  // ---- Waits. (session_waits.cc)
+
+  struct WaitRequest {
+    Reference selector;
+    std::int64_t credits = 1;
+    std::int64_t max_events = 0;  // 0: the limit
+    Timeout timeout = Timeout::Forever();
+    bool with_names = false;
+    absl::optional<std::int64_t> resume_after;
+    // One result, in order of registration, no acknowledgement: a Poll.
+    bool single = false;
+  };
+
+  // Begins a wait; it holds the lease. `sink` is kept weakly. Nothing is
+  // reported before the first TakeResult().
+  //   Errors: NOT_FOUND; those of Waiter::Begin and CheckTimeout;
+  //     RESOURCE_EXHAUSTED (LIMIT_SESSION_STREAMS).
+  absl::StatusOr<StreamId> BeginWait(const WaitRequest& request,
+                                     std::weak_ptr<WaitSink> sink);
+  // The next result, or none: then OnReady follows when it is worth asking
+  // again. A `single` wait is over when it has given its result.
+  absl::optional<NamedResult> TakeResult(StreamId wait);
+  absl::Status Grant(StreamId wait, std::int64_t acknowledge,
+                     std::int64_t credits);
+  // Apply() on the selector of a wait.
+  absl::StatusOr<std::vector<ChangeOutcome>> ApplyInWait(
+      StreamId wait, absl::Span<const Change> changes);
+  // Ends a wait; ignores one that is over. Results not acknowledged stay.
+  void EndWait(StreamId wait);
+  // A result of a `single` wait did not reach its client.
+  void GiveBack(const Reference& selector, const Result& result);
+
+  struct SelectRequest {
+    std::vector<Reference> read;
+    std::vector<Reference> write;
+    std::vector<Reference> except;
+    Timeout timeout = Timeout::Forever();
+  };
+  // select(2) without a selector: either the answer at once, or a wait on a
+  // selector that exists for it alone.
+  //   Errors: NOT_FOUND, INVALID_ARGUMENT, RESOURCE_EXHAUSTED.
+  struct SelectStart {
+    absl::optional<SelectSets> answer;
+    StreamId wait = 0;  // when there is no answer yet
+  };
+  absl::StatusOr<SelectStart> BeginSelect(const SelectRequest& request,
+                                          std::weak_ptr<WaitSink> sink);
+  // The answer of a Select that waits, or none yet.
+  //   Errors: FAILED_PRECONDITION (EBADF): a listed handle was closed.
+  absl::optional<absl::StatusOr<SelectSets>> TakeSelect(StreamId wait);
+
+ private:
+  struct SelectorEntry;
+  struct Wait;
+  struct SelectLists;
+
+  // What is left to do without the lock.
+  using Wakeups = std::vector<std::weak_ptr<WaitSink>>;
+  static void Wake(const Wakeups& sinks);
+
+  // Ends the waits, forgets the streams, and returns who is to be told.
+  std::vector<std::weak_ptr<StreamSink>> TakeStreams()
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  static void TellEnded(const std::vector<std::weak_ptr<StreamSink>>& sinks,
+                        const absl::Status& why);
+
+  absl::Status Alive() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void TouchLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::StatusOr<StreamId> AttachLocked(std::weak_ptr<StreamSink> sink)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void DetachLocked(StreamId id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  absl::Status CheckNewHandles(
+      std::initializer_list<std::pair<absl::string_view, absl::string_view>>
+          fields_and_names) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::StatusOr<std::pair<HandleInfo, HandleInfo>> AddPair(Handle first,
+                                                            Handle second)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::StatusOr<Handle*> FindHandle(const Reference& reference)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  HandleInfo Describe(const Handle& handle) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  int FdOf(std::int64_t handle_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  absl::StatusOr<SelectorEntry*> AddSelector(SelectorKind kind,
+                                             absl::string_view name,
+                                             bool hidden)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::StatusOr<SelectorEntry*> FindSelector(const Reference& reference)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  SelectorInfo Describe(const SelectorEntry& entry) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::StatusOr<std::vector<ChangeOutcome>> ApplyLocked(
+      SelectorEntry& entry, absl::Span<const Change> changes)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  ChangeOutcome ApplyOne(SelectorEntry& entry, const Change& change)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Takes the selector apart; its wait, if any, ends without a word.
+  void EraseSelector(std::int64_t id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  absl::StatusOr<StreamId> BeginWaitLocked(SelectorEntry& entry,
+                                           const WaitRequest& request,
+                                           std::weak_ptr<WaitSink> sink)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Null when the wait is over.
+  Wait* FindWait(StreamId id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  SelectorEntry& SelectorOf(const Wait& wait)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::optional<Result> TakeLocked(Wait& wait)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Has the reactor look after readiness and the deadline.
+  void Arm(Wait& wait) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void EndWaitLocked(StreamId id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::StatusOr<SelectLists> Resolve(const SelectRequest& request)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::StatusOr<SelectSets> LookOnce(const SelectLists& lists)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // On the reactor's thread: something about a selector's wait changed.
+  void OnSelectorReady(std::int64_t selector_id);
+  // What the reactor runs for a selector; holds the session weakly.
+  Reactor::Callback WakeCallback(std::int64_t selector_id);
+
+  const std::string id_;
+  const std::string name_;
+  const absl::Duration ttl_;
+  const SessionContext context_;
+  const MonotonicTime created_;
+
+  Mutex mu_;
+  absl::Status ended_ ABSL_GUARDED_BY(mu_);
+  MonotonicTime lease_end_ ABSL_GUARDED_BY(mu_);
+  // Ordered by id, which is the order of lists.
+  std::map<std::int64_t, Handle> handles_ ABSL_GUARDED_BY(mu_);
+  absl::flat_hash_map<std::string, std::int64_t> handle_names_
+      ABSL_GUARDED_BY(mu_);
+  std::map<std::int64_t, std::unique_ptr<SelectorEntry>> selectors_
+      ABSL_GUARDED_BY(mu_);
+  absl::flat_hash_map<std::string, std::int64_t> selector_names_
+      ABSL_GUARDED_BY(mu_);
+  std::int64_t hidden_selectors_ ABSL_GUARDED_BY(mu_) = 0;
+  // Everything that holds the lease; waits are streams too.
+  absl::flat_hash_map<StreamId, std::weak_ptr<StreamSink>> streams_
+      ABSL_GUARDED_BY(mu_);
+  absl::flat_hash_map<StreamId, std::unique_ptr<Wait>> waits_
+      ABSL_GUARDED_BY(mu_);
+  StreamId last_stream_ ABSL_GUARDED_BY(mu_) = 0;
+};
+
+}  // namespace farpoll::server
+
+#endif  // FARPOLL_SERVER_SESSION_SESSION_H_

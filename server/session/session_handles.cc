@@ -1,0 +1,251 @@
+// The handles of a session: making, using, listing and closing them.
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/errno_status.h"
+#include "server/policy/names.h"
+#include "server/session/session.h"
+#include "server/session/session_parts.h"
+
+namespace farpoll::server {
+namespace {
+
+absl::Status CheckByteCount(absl::string_view field, std::int64_t bytes,
+                            std::int64_t least, std::int64_t most) {
+  if (bytes >= least && bytes <= most) {
+    return absl::OkStatus();
+  }
+  return MakeError(EINVAL, "BAD_SIZE", field,
+                   absl::StrCat(field, " is ", bytes, "; it must be from ",
+                                least, " to ", most));
+}
+
+}  // namespace
+
+absl::Status Session::CheckNewHandles(
+    std::initializer_list<std::pair<absl::string_view, absl::string_view>>
+        fields_and_names) {
+  if (const absl::Status alive = Alive(); !alive.ok()) {
+    return alive;
+  }
+  absl::string_view before;
+  for (const auto& [field, name] : fields_and_names) {
+    if (const absl::Status good = CheckName(name, field); !good.ok()) {
+      return good;
+    }
+    if (!name.empty() && (handle_names_.contains(name) || name == before)) {
+      return MakeError(
+          EEXIST, "NAME_TAKEN", name,
+          absl::StrCat("the session has a handle named ", name, " already"));
+    }
+    before = name;
+  }
+  const auto count = static_cast<std::int64_t>(fields_and_names.size());
+  const std::int64_t limit = context_.limits->max_session_handles;
+  if (static_cast<std::int64_t>(handles_.size()) + count > limit) {
+    return LimitReached("max_session_handles", limit, id_);
+  }
+  if (!context_.handles->TryTake(count)) {
+    return LimitReached("max_handles", context_.handles->limit(), "server");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::pair<HandleInfo, HandleInfo>> Session::AddPair(
+    Handle first, Handle second) {
+  first.id = ++*context_.last_id;
+  second.id = ++*context_.last_id;
+  first.peer_id = second.id;
+  second.peer_id = first.id;
+  first.created = second.created = context_.clock->Now();
+  for (const Handle* handle : {&first, &second}) {
+    if (!handle->name.empty()) {
+      handle_names_.emplace(handle->name, handle->id);
+    }
+  }
+  Handle& one =
+      handles_.emplace_hint(handles_.end(), first.id, std::move(first))->second;
+  Handle& two =
+      handles_.emplace_hint(handles_.end(), second.id, std::move(second))
+          ->second;
+  return std::make_pair(Describe(one), Describe(two));
+}
+
+absl::StatusOr<std::pair<HandleInfo, HandleInfo>> Session::CreatePipe(
+    absl::string_view reader_name, absl::string_view writer_name,
+    std::int64_t capacity_bytes) {
+  const absl::Status good = CheckByteCount("capacity_bytes", capacity_bytes, 0,
+                                           context_.limits->max_pipe_bytes);
+  if (!good.ok()) {
+    return good;
+  }
+  MutexLock lock(&mu_);
+  const absl::Status free = CheckNewHandles(
+      {{"reader_name", reader_name}, {"writer_name", writer_name}});
+  if (!free.ok()) {
+    return free;
+  }
+  absl::StatusOr<DescriptorPair> pipe = MakePipe(capacity_bytes);
+  if (!pipe.ok()) {
+    context_.handles->Return(2);
+    return pipe.status();
+  }
+  return AddPair(Handle{.name = std::string(reader_name),
+                        .kind = HandleKind::kPipeReader,
+                        .fd = std::move(pipe->first)},
+                 Handle{.name = std::string(writer_name),
+                        .kind = HandleKind::kPipeWriter,
+                        .fd = std::move(pipe->second)});
+}
+
+absl::StatusOr<std::pair<HandleInfo, HandleInfo>> Session::CreateSocketPair(
+    absl::string_view first_name, absl::string_view second_name, int type) {
+  MutexLock lock(&mu_);
+  const absl::Status free = CheckNewHandles(
+      {{"first_name", first_name}, {"second_name", second_name}});
+  if (!free.ok()) {
+    return free;
+  }
+  absl::StatusOr<DescriptorPair> pair = MakeSocketPair(type);
+  if (!pair.ok()) {
+    context_.handles->Return(2);
+    return pair.status();
+  }
+  return AddPair(Handle{.name = std::string(first_name),
+                        .kind = HandleKind::kSocket,
+                        .fd = std::move(pair->first),
+                        .socket_type = type},
+                 Handle{.name = std::string(second_name),
+                        .kind = HandleKind::kSocket,
+                        .fd = std::move(pair->second),
+                        .socket_type = type});
+}
+
+absl::StatusOr<Handle*> Session::FindHandle(const Reference& reference) {
+  if (const absl::Status alive = Alive(); !alive.ok()) {
+    return alive;
+  }
+  std::int64_t id = reference.id;
+  if (!reference.name.empty()) {
+    const auto named = handle_names_.find(reference.name);
+    id = named == handle_names_.end() ? 0 : named->second;
+  }
+  const auto it = handles_.find(id);
+  if (it == handles_.end()) {
+    return MakeError(ENOENT, "HANDLE_UNKNOWN", reference.Text("handle"),
+                     "the session has no such handle");
+  }
+  return &it->second;
+}
+
+int Session::FdOf(std::int64_t handle_id) {
+  const auto it = handles_.find(handle_id);
+  return it == handles_.end() ? -1 : it->second.fd.get();
+}
+
+HandleInfo Session::Describe(const Handle& handle) {
+  return HandleInfo{
+      .id = handle.id,
+      .name = handle.name,
+      .kind = handle.kind,
+      .peer_id = handles_.contains(handle.peer_id) ? handle.peer_id : 0,
+      .ready = SampleReadiness(handle),
+      .readable_bytes = ReadableBytes(handle),
+      .bytes_read = handle.bytes_read,
+      .bytes_written = handle.bytes_written,
+      .registrations = handle.selectors.size(),
+      .age = absl::FromChrono(context_.clock->Now() - handle.created)};
+}
+
+absl::StatusOr<ReadResult> Session::Read(const Reference& handle,
+                                         std::int64_t max_bytes) {
+  const absl::Status good = CheckByteCount("max_bytes", max_bytes, 1,
+                                           context_.limits->max_read_bytes);
+  if (!good.ok()) {
+    return good;
+  }
+  MutexLock lock(&mu_);
+  const absl::StatusOr<Handle*> found = FindHandle(handle);
+  if (!found.ok()) {
+    return found.status();
+  }
+  return ReadSome(**found, static_cast<std::size_t>(max_bytes));
+}
+
+absl::StatusOr<WriteResult> Session::Write(const Reference& handle,
+                                           absl::string_view data) {
+  const absl::Status good =
+      CheckByteCount("data", static_cast<std::int64_t>(data.size()), 0,
+                     context_.limits->max_write_bytes);
+  if (!good.ok()) {
+    return good;
+  }
+  MutexLock lock(&mu_);
+  const absl::StatusOr<Handle*> found = FindHandle(handle);
+  if (!found.ok()) {
+    return found.status();
+  }
+  return WriteSome(**found, data);
+}
+
+absl::Status Session::ShutdownHandle(const Reference& handle, int how) {
+  MutexLock lock(&mu_);
+  const absl::StatusOr<Handle*> found = FindHandle(handle);
+  if (!found.ok()) {
+    return found.status();
+  }
+  return ShutDown(**found, how);
+}
+
+absl::StatusOr<HandleInfo> Session::GetHandle(const Reference& handle) {
+  MutexLock lock(&mu_);
+  const absl::StatusOr<Handle*> found = FindHandle(handle);
+  if (!found.ok()) {
+    return found.status();
+  }
+  return Describe(**found);
+}
+
+absl::StatusOr<std::vector<HandleInfo>> Session::ListHandles(
+    std::int64_t after, std::size_t count) {
+  MutexLock lock(&mu_);
+  if (const absl::Status alive = Alive(); !alive.ok()) {
+    return alive;
+  }
+  std::vector<HandleInfo> list;
+  for (auto it = handles_.upper_bound(after);
+       it != handles_.end() && list.size() < count; ++it) {
+    list.push_back(Describe(it->second));
+  }
+  return list;
+}
+
+absl::Status Session::CloseHandle(const Reference& handle) {
+  Wakeups wakeups;
+  {
+    MutexLock lock(&mu_);
+    const absl::StatusOr<Handle*> found = FindHandle(handle);
+    if (!found.ok()) {
+      return found.status();
+    }
+    const std::int64_t id = (*found)->id;
+    for (const std::int64_t selector_id : (*found)->selectors) {
+      SelectorEntry& entry = *selectors_.at(selector_id);
+      entry.selector->HandleClosed(id);
+      if (const Wait* wait = FindWait(entry.wait)) {
+        wakeups.push_back(wait->sink);
+      }
+    }
+    handle_names_.erase((*found)->name);
+    handles_.erase(id);
+    context_.handles->Return(1);
+  }
+  Wake(wakeups);
+  return absl::OkStatus();
+}
+
+}  // namespace farpoll::server

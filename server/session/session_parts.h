@@ -1,0 +1,54 @@
+// server/session/session_parts.h: room: server/session. The parts of a Session
+// that its .cc files share and nobody else sees.
+#ifndef FARPOLL_SERVER_SESSION_SESSION_PARTS_H_
+#define FARPOLL_SERVER_SESSION_SESSION_PARTS_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "server/session/session.h"
+
+namespace farpoll::server {
+
+struct Session::SelectorEntry {
+  std::int64_t id = 0;
+  std::string name;
+  bool hidden = false;  // made for one Select; in no list, under no quota
+  std::unique_ptr<Selector> selector;
+  std::unique_ptr<Waiter> waiter;
+  Reactor::WatchId watch = 0;  // of the selector's descriptor
+  StreamId wait = 0;           // the wait in progress, or 0
+};
+
+struct Session::SelectLists {
+  // One entry a distinct handle, with the sets it is in.
+  struct Member {
+    std::int64_t handle_id;
+    int fd;
+    Events asked;
+  };
+  std::vector<Member> members;
+  // Positions in `members`, one for each entry of the request's lists.
+  std::vector<std::size_t> read;
+  std::vector<std::size_t> write;
+  std::vector<std::size_t> except;
+
+  // The answer, given what was seen of each member.
+  SelectSets Pick(const std::vector<Events>& seen) const;
+};
+
+struct Session::Wait {
+  StreamId id = 0;
+  std::int64_t selector_id = 0;
+  std::weak_ptr<WaitSink> sink;
+  bool single = false;
+  bool with_names = false;
+  Reactor::TimerId timer = 0;
+  MonotonicTime timer_at = kNever;
+  std::unique_ptr<SelectLists> lists;  // of a Select
+};
+
+}  // namespace farpoll::server
+
+#endif  // FARPOLL_SERVER_SESSION_SESSION_PARTS_H_

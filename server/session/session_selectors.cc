@@ -1,0 +1,255 @@
+// The selectors of a session and what is registered with them.
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/errno_status.h"
+#include "server/policy/names.h"
+#include "server/session/session.h"
+#include "server/session/session_parts.h"
+
+namespace farpoll::server {
+
+Reactor::Callback Session::WakeCallback(std::int64_t selector_id) {
+  return [weak = weak_from_this(), selector_id] {
+    if (const std::shared_ptr<Session> session = weak.lock()) {
+      session->OnSelectorReady(selector_id);
+    }
+  };
+}
+
+absl::StatusOr<Session::SelectorEntry*> Session::AddSelector(
+    SelectorKind kind, absl::string_view name, bool hidden) {
+  auto entry = std::make_unique<SelectorEntry>();
+  absl::StatusOr<std::unique_ptr<Selector>> selector =
+      Selector::Create(kind, context_.limits->max_selector_registrations);
+  if (!selector.ok()) {
+    return selector.status();
+  }
+  entry->id = ++*context_.last_id;
+  entry->name = std::string(name);
+  entry->hidden = hidden;
+  entry->selector = *std::move(selector);
+  entry->waiter = std::make_unique<Waiter>(entry->selector.get());
+  const absl::StatusOr<Reactor::WatchId> watch =
+      context_.reactor->Watch(entry->selector->fd(), WakeCallback(entry->id));
+  if (!watch.ok()) {
+    return watch.status();
+  }
+  entry->watch = *watch;
+  hidden_selectors_ += hidden ? 1 : 0;
+  SelectorEntry* const added = entry.get();
+  selectors_.emplace(added->id, std::move(entry));
+  return added;
+}
+
+absl::StatusOr<SelectorInfo> Session::CreateSelector(SelectorKind kind,
+                                                     absl::string_view name) {
+  if (const absl::Status good = CheckName(name, "name"); !good.ok()) {
+    return good;
+  }
+  MutexLock lock(&mu_);
+  if (const absl::Status alive = Alive(); !alive.ok()) {
+    return alive;
+  }
+  if (selector_names_.contains(name)) {
+    return MakeError(
+        EEXIST, "NAME_TAKEN", name,
+        absl::StrCat("the session has a selector named ", name, " already"));
+  }
+  const std::int64_t limit = context_.limits->max_session_selectors;
+  if (static_cast<std::int64_t>(selectors_.size()) - hidden_selectors_ >=
+      limit) {
+    return LimitReached("max_session_selectors", limit, id_);
+  }
+  const absl::StatusOr<SelectorEntry*> entry = AddSelector(kind, name, false);
+  if (!entry.ok()) {
+    return entry.status();
+  }
+  if (!name.empty()) {
+    selector_names_.emplace(name, (*entry)->id);
+  }
+  return Describe(**entry);
+}
+
+absl::StatusOr<Session::SelectorEntry*> Session::FindSelector(
+    const Reference& reference) {
+  if (const absl::Status alive = Alive(); !alive.ok()) {
+    return alive;
+  }
+  std::int64_t id = reference.id;
+  if (!reference.name.empty()) {
+    const auto named = selector_names_.find(reference.name);
+    id = named == selector_names_.end() ? 0 : named->second;
+  }
+  const auto it = selectors_.find(id);
+  if (it == selectors_.end() || it->second->hidden) {
+    return MakeError(ENOENT, "SELECTOR_UNKNOWN", reference.Text("selector"),
+                     "the session has no such selector");
+  }
+  return it->second.get();
+}
+
+SelectorInfo Session::Describe(const SelectorEntry& entry) const {
+  return SelectorInfo{.id = entry.id,
+                      .name = entry.name,
+                      .kind = entry.selector->kind(),
+                      .registrations = entry.selector->size(),
+                      .waiting = entry.wait != 0};
+}
+
+absl::StatusOr<SelectorInfo> Session::GetSelector(const Reference& selector) {
+  MutexLock lock(&mu_);
+  const absl::StatusOr<SelectorEntry*> entry = FindSelector(selector);
+  if (!entry.ok()) {
+    return entry.status();
+  }
+  return Describe(**entry);
+}
+
+absl::StatusOr<std::vector<SelectorInfo>> Session::ListSelectors(
+    std::int64_t after, std::size_t count) {
+  MutexLock lock(&mu_);
+  if (const absl::Status alive = Alive(); !alive.ok()) {
+    return alive;
+  }
+  std::vector<SelectorInfo> list;
+  for (auto it = selectors_.upper_bound(after);
+       it != selectors_.end() && list.size() < count; ++it) {
+    if (!it->second->hidden) {
+      list.push_back(Describe(*it->second));
+    }
+  }
+  return list;
+}
+
+void Session::EraseSelector(std::int64_t id) {
+  const auto it = selectors_.find(id);
+  SelectorEntry& entry = *it->second;
+  if (entry.wait != 0) {
+    EndWaitLocked(entry.wait);
+  }
+  context_.reactor->Unwatch(entry.watch);
+  for (const Registration& registration :
+       entry.selector->List(0, entry.selector->size())) {
+    std::erase(handles_.at(registration.handle_id).selectors, id);
+  }
+  selector_names_.erase(entry.name);
+  hidden_selectors_ -= entry.hidden ? 1 : 0;
+  selectors_.erase(it);
+}
+
+absl::Status Session::CloseSelector(const Reference& selector) {
+  std::vector<std::weak_ptr<StreamSink>> ended;
+  {
+    MutexLock lock(&mu_);
+    const absl::StatusOr<SelectorEntry*> entry = FindSelector(selector);
+    if (!entry.ok()) {
+      return entry.status();
+    }
+    if (const Wait* wait = FindWait((*entry)->wait)) {
+      ended.push_back(wait->sink);
+    }
+    EraseSelector((*entry)->id);
+  }
+  TellEnded(ended, ClosedError(selector.Text("selector")));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<ChangeOutcome>> Session::Apply(
+    const Reference& selector, absl::Span<const Change> changes) {
+  MutexLock lock(&mu_);
+  const absl::StatusOr<SelectorEntry*> entry = FindSelector(selector);
+  if (!entry.ok()) {
+    return entry.status();
+  }
+  return ApplyLocked(**entry, changes);
+}
+
+absl::StatusOr<std::vector<ChangeOutcome>> Session::ApplyLocked(
+    SelectorEntry& entry, absl::Span<const Change> changes) {
+  const auto count = static_cast<std::int64_t>(changes.size());
+  const std::int64_t limit = context_.limits->max_changes;
+  if (count < 1 || count > limit) {
+    return MakeError(EINVAL, "LIMIT_CHANGES", "items",
+                     absl::StrCat(count, " items; there must be from 1 to ",
+                                  limit, " (max_changes)"));
+  }
+  std::vector<ChangeOutcome> outcomes;
+  outcomes.reserve(changes.size());
+  for (const Change& change : changes) {
+    outcomes.push_back(ApplyOne(entry, change));
+  }
+  return outcomes;
+}
+
+ChangeOutcome Session::ApplyOne(SelectorEntry& entry, const Change& change) {
+  const absl::StatusOr<Handle*> found = FindHandle(change.handle);
+  if (!found.ok()) {
+    return ChangeOutcome{0, found.status()};
+  }
+  Handle& handle = **found;
+  Selector& selector = *entry.selector;
+  switch (change.kind) {
+    case Change::Kind::kRegister: {
+      ChangeOutcome outcome{
+          handle.id,
+          selector.Register(handle.id, handle.fd.get(), change.interest)};
+      if (outcome.generation.ok() &&
+          std::count(handle.selectors.begin(), handle.selectors.end(),
+                     entry.id) == 0) {
+        handle.selectors.push_back(entry.id);
+      }
+      return outcome;
+    }
+    case Change::Kind::kModify:
+      return ChangeOutcome{handle.id,
+                           selector.Modify(handle.id, change.interest)};
+    case Change::Kind::kUnregister: {
+      ChangeOutcome outcome{handle.id, selector.Unregister(handle.id)};
+      if (outcome.generation.ok()) {
+        std::erase(handle.selectors, entry.id);
+      }
+      return outcome;
+    }
+  }
+  return ChangeOutcome{handle.id, absl::InternalError("unknown change")};
+}
+
+absl::StatusOr<std::vector<RegistrationInfo>> Session::ListRegistrations(
+    const Reference& selector, std::int64_t after, std::size_t count) {
+  MutexLock lock(&mu_);
+  const absl::StatusOr<SelectorEntry*> entry = FindSelector(selector);
+  if (!entry.ok()) {
+    return entry.status();
+  }
+  std::vector<RegistrationInfo> list;
+  for (const Registration& registration :
+       (*entry)->selector->List(after, count)) {
+    list.push_back(RegistrationInfo{registration,
+                                    handles_.at(registration.handle_id).name});
+  }
+  return list;
+}
+
+absl::StatusOr<RegistrationInfo> Session::GetRegistration(
+    const Reference& selector, const Reference& handle) {
+  MutexLock lock(&mu_);
+  const absl::StatusOr<SelectorEntry*> entry = FindSelector(selector);
+  if (!entry.ok()) {
+    return entry.status();
+  }
+  const absl::StatusOr<Handle*> found = FindHandle(handle);
+  if (!found.ok()) {
+    return found.status();
+  }
+  const Registration* registration = (*entry)->selector->Find((*found)->id);
+  if (registration == nullptr) {
+    return MakeError(ENOENT, "NOT_REGISTERED", handle.Text("handle"),
+                     "the handle is not registered with this selector");
+  }
+  return RegistrationInfo{*registration, (*found)->name};
+}
+
+}  // namespace farpoll::server

@@ -1,0 +1,269 @@
+#include "server/session/session_table.h"
+
+#include <sys/random.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "base/errno_status.h"
+#include "server/policy/names.h"
+
+namespace farpoll::server {
+namespace {
+
+// How many sessions that ran out are remembered, for a better message.
+constexpr std::size_t kRemembered = 256;
+// A lease that a stream holds is looked at again after its ttl, within these.
+constexpr absl::Duration kLeastHeldCheck = absl::Milliseconds(250);
+constexpr absl::Duration kMostHeldCheck = absl::Seconds(60);
+
+// 128 random bits in hexadecimal.
+absl::StatusOr<std::string> RandomId() {
+  std::array<char, 16> bytes;
+  // Up to 256 bytes come whole or not at all, once the pool is ready.
+  if (getrandom(bytes.data(), bytes.size(), 0) !=
+      static_cast<ssize_t>(bytes.size())) {
+    return ErrnoStatus(errno, "getrandom");
+  }
+  return absl::BytesToHexString(absl::string_view(bytes.data(), bytes.size()));
+}
+
+absl::Status Draining() {
+  return MakeError(absl::StatusCode::kUnavailable, 0, "SERVER_STOPPING",
+                   "server", "the server is stopping");
+}
+
+absl::Status SessionEnded(absl::string_view reason, const Session& session,
+                          absl::string_view message) {
+  return MakeError(absl::StatusCode::kFailedPrecondition, EBADF, reason,
+                   session.id(), message);
+}
+
+}  // namespace
+
+SessionTable::SessionTable(const Limits& limits, const Clock* clock,
+                           Reactor* reactor, Observer observer)
+    : limits_(limits),
+      clock_(clock),
+      reactor_(reactor),
+      observer_(std::move(observer)),
+      handles_(limits.max_handles) {}
+
+absl::StatusOr<std::shared_ptr<Session>> SessionTable::Create(
+    absl::string_view name, absl::optional<absl::Duration> ttl) {
+  if (const absl::Status good = CheckName(name, "name"); !good.ok()) {
+    return good;
+  }
+  const absl::Duration longest = absl::Milliseconds(limits_.max_ttl_ms);
+  const absl::Duration span =
+      ttl.value_or(absl::ZeroDuration()) == absl::ZeroDuration()
+          ? absl::Milliseconds(limits_.default_ttl_ms)
+          : *ttl;
+  if (span < absl::ZeroDuration() || span > longest) {
+    return MakeError(
+        EINVAL, "BAD_TTL", "ttl",
+        absl::StrCat("ttl is ", absl::FormatDuration(span),
+                     "; it must be from 0 to ", absl::FormatDuration(longest)));
+  }
+  const absl::StatusOr<std::string> id = RandomId();
+  if (!id.ok()) {
+    return id.status();
+  }
+  std::shared_ptr<Session> session;
+  {
+    MutexLock lock(&mu_);
+    if (draining_) {
+      return Draining();
+    }
+    if (id_by_name_.contains(name)) {
+      return MakeError(
+          EEXIST, "NAME_TAKEN", name,
+          absl::StrCat("there is a session named ", name, " already"));
+    }
+    if (static_cast<std::int64_t>(sessions_.size()) >= limits_.max_sessions) {
+      return LimitReached("max_sessions", limits_.max_sessions, "server");
+    }
+    session = std::make_shared<Session>(*id, std::string(name), span,
+                                        SessionContext{.clock = clock_,
+                                                       .reactor = reactor_,
+                                                       .limits = &limits_,
+                                                       .handles = &handles_,
+                                                       .last_id = &last_id_});
+    const std::int64_t position = ++last_position_;
+    sessions_.emplace(*id, Entry{session, position});
+    id_by_position_.emplace(position, *id);
+    if (!name.empty()) {
+      id_by_name_.emplace(name, *id);
+    }
+  }
+  ScheduleCheck(*session, session->lease_end());
+  observer_("created", *session);
+  return session;
+}
+
+absl::StatusOr<std::shared_ptr<Session>> SessionTable::FindLocked(
+    absl::string_view reference) {
+  if (draining_) {
+    return Draining();
+  }
+  auto it = sessions_.find(reference);
+  if (it == sessions_.end()) {
+    const auto named = id_by_name_.find(reference);
+    it = named == id_by_name_.end() ? sessions_.end()
+                                    : sessions_.find(named->second);
+  }
+  if (it != sessions_.end()) {
+    return it->second.session;
+  }
+  for (const auto& [gone, when] : expired_) {
+    if (gone == reference) {
+      return MakeError(
+          ENOENT, "LEASE_EXPIRED", reference,
+          absl::StrFormat(
+              "session %s expired %s ago: its lease ran out", reference,
+              absl::FormatDuration(absl::Trunc(
+                  absl::FromChrono(clock_->Now() - when), absl::Seconds(1)))));
+    }
+  }
+  return MakeError(ENOENT, "SESSION_UNKNOWN", reference,
+                   reference.empty() ? "no session named in the request"
+                                     : "there is no such session");
+}
+
+absl::StatusOr<std::shared_ptr<Session>> SessionTable::Find(
+    absl::string_view reference) {
+  absl::StatusOr<std::shared_ptr<Session>> session;
+  {
+    MutexLock lock(&mu_);
+    session = FindLocked(reference);
+  }
+  if (session.ok()) {
+    (*session)->Touch();
+  }
+  return session;
+}
+
+std::vector<std::pair<std::int64_t, std::shared_ptr<Session>>>
+SessionTable::List(std::int64_t after, std::size_t count) {
+  std::vector<std::pair<std::int64_t, std::shared_ptr<Session>>> list;
+  MutexLock lock(&mu_);
+  for (auto it = id_by_position_.upper_bound(after);
+       it != id_by_position_.end() && list.size() < count; ++it) {
+    list.emplace_back(it->first, sessions_.at(it->second).session);
+  }
+  return list;
+}
+
+std::shared_ptr<Session> SessionTable::Remove(const std::string& id) {
+  MutexLock lock(&mu_);
+  const auto it = sessions_.find(id);
+  if (it == sessions_.end()) {
+    return nullptr;
+  }
+  std::shared_ptr<Session> session = std::move(it->second.session);
+  id_by_position_.erase(it->second.position);
+  id_by_name_.erase(session->name());
+  sessions_.erase(it);
+  return session;
+}
+
+absl::Status SessionTable::Delete(absl::string_view reference) {
+  const absl::StatusOr<std::shared_ptr<Session>> found = Find(reference);
+  if (!found.ok()) {
+    return found.status();
+  }
+  if (const std::shared_ptr<Session> session = Remove((*found)->id())) {
+    session->End(
+        SessionEnded("SESSION_DELETED", *session, "the session was deleted"));
+    observer_("deleted", *session);
+  }
+  return absl::OkStatus();
+}
+
+void SessionTable::ScheduleCheck(const Session& session, MonotonicTime when) {
+  reactor_->RunAt(when, [this, id = session.id()] { CheckLease(id); });
+}
+
+void SessionTable::CheckLease(const std::string& id) {
+  const MonotonicTime now = clock_->Now();
+  std::shared_ptr<Session> session;
+  {
+    MutexLock lock(&mu_);
+    const auto it = sessions_.find(id);
+    if (it == sessions_.end()) {
+      return;
+    }
+    session = it->second.session;
+  }
+  const MonotonicTime end = session->lease_end();
+  if (end > now) {
+    // Calls move the end without telling us, so we look again when it comes. A
+    // lease that a stream holds has no end yet, and runs its ttl from there.
+    ScheduleCheck(
+        *session,
+        end != kNever
+            ? end
+            : DeadlineAfter(now, std::clamp(session->ttl(), kLeastHeldCheck,
+                                            kMostHeldCheck)));
+    return;
+  }
+  if (Remove(id) == nullptr) {
+    return;
+  }
+  {
+    MutexLock lock(&mu_);
+    expired_.emplace_back(id, end);
+    if (!session->name().empty()) {
+      expired_.emplace_back(session->name(), end);
+    }
+    while (expired_.size() > kRemembered) {
+      expired_.pop_front();
+    }
+  }
+  session->End(
+      SessionEnded("LEASE_EXPIRED", *session, "the session's lease ran out"));
+  observer_("expired", *session);
+}
+
+void SessionTable::Drain() {
+  std::vector<std::shared_ptr<Session>> sessions;
+  {
+    MutexLock lock(&mu_);
+    draining_ = true;
+    for (const auto& [id, entry] : sessions_) {
+      sessions.push_back(entry.session);
+    }
+  }
+  for (const std::shared_ptr<Session>& session : sessions) {
+    session->EndStreams(Draining());
+  }
+}
+
+void SessionTable::EndAll() {
+  std::vector<std::string> ids;
+  {
+    MutexLock lock(&mu_);
+    draining_ = true;
+    for (const auto& [id, entry] : sessions_) {
+      ids.push_back(id);
+    }
+  }
+  for (const std::string& id : ids) {
+    if (const std::shared_ptr<Session> session = Remove(id)) {
+      session->End(Draining());
+      observer_("stopped", *session);
+    }
+  }
+}
+
+std::size_t SessionTable::size() {
+  MutexLock lock(&mu_);
+  return sessions_.size();
+}
+
+}  // namespace farpoll::server

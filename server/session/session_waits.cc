@@ -1,0 +1,369 @@
+// The waits of a session: Wait streams, Polls, and Selects.
+#include <poll.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/errno_status.h"
+#include "server/session/session.h"
+#include "server/session/session_parts.h"
+
+namespace farpoll::server {
+
+absl::StatusOr<StreamId> Session::BeginWait(const WaitRequest& request,
+                                            std::weak_ptr<WaitSink> sink) {
+  MutexLock lock(&mu_);
+  const absl::StatusOr<SelectorEntry*> entry = FindSelector(request.selector);
+  if (!entry.ok()) {
+    return entry.status();
+  }
+  return BeginWaitLocked(**entry, request, std::move(sink));
+}
+
+absl::StatusOr<StreamId> Session::BeginWaitLocked(
+    SelectorEntry& entry, const WaitRequest& request,
+    std::weak_ptr<WaitSink> sink) {
+  const Limits& limits = *context_.limits;
+  if (request.max_events < 0 || request.max_events > limits.max_events) {
+    return MakeError(
+        EINVAL, "LIMIT_EVENTS", "max_events",
+        absl::StrCat("max_events is ", request.max_events,
+                     "; it must be from 0 to ", limits.max_events));
+  }
+  const absl::StatusOr<absl::Duration> timeout =
+      CheckTimeout(entry.selector->kind(), request.timeout);
+  if (!timeout.ok()) {
+    return timeout.status();
+  }
+  const absl::StatusOr<StreamId> id = AttachLocked(sink);
+  if (!id.ok()) {
+    return id;
+  }
+  const absl::Status begun = entry.waiter->Begin(
+      WaitOptions{
+          .credits = request.credits,
+          .max_credits = limits.max_credits,
+          .max_events = static_cast<std::size_t>(
+              request.max_events == 0 ? limits.max_events : request.max_events),
+          .timeout = *timeout,
+          .resume_after = request.resume_after},
+      context_.clock->Now(),
+      [this](std::int64_t handle_id)
+          ABSL_NO_THREAD_SAFETY_ANALYSIS { return FdOf(handle_id); });
+  if (!begun.ok()) {
+    DetachLocked(*id);
+    return begun;
+  }
+  auto wait = std::make_unique<Wait>();
+  wait->id = *id;
+  wait->selector_id = entry.id;
+  wait->sink = std::move(sink);
+  wait->single = request.single;
+  wait->with_names = request.with_names;
+  waits_.emplace(*id, std::move(wait));
+  entry.wait = *id;
+  return id;
+}
+
+Session::Wait* Session::FindWait(StreamId id) {
+  const auto it = waits_.find(id);
+  return it == waits_.end() ? nullptr : it->second.get();
+}
+
+Session::SelectorEntry& Session::SelectorOf(const Wait& wait) {
+  return *selectors_.at(wait.selector_id);
+}
+
+absl::optional<Result> Session::TakeLocked(Wait& wait) {
+  Waiter& waiter = *SelectorOf(wait).waiter;
+  const MonotonicTime now = context_.clock->Now();
+  absl::optional<Result> result =
+      wait.single ? waiter.TakeOnly(now) : waiter.Take(now);
+  if (!result.has_value()) {
+    Arm(wait);
+    return result;
+  }
+  for (const Registration& registration : result->removed) {
+    const auto handle = handles_.find(registration.handle_id);
+    if (handle != handles_.end()) {
+      std::erase(handle->second.selectors, wait.selector_id);
+    }
+  }
+  return result;
+}
+
+void Session::Arm(Wait& wait) {
+  SelectorEntry& entry = SelectorOf(wait);
+  if (!entry.waiter->wants_readiness()) {
+    return;
+  }
+  context_.reactor->Arm(entry.watch);
+  const MonotonicTime deadline = entry.waiter->deadline();
+  if (deadline == wait.timer_at) {
+    return;
+  }
+  context_.reactor->Cancel(wait.timer);
+  wait.timer_at = deadline;
+  wait.timer = deadline == kNever
+                   ? 0
+                   : context_.reactor->RunAt(deadline, WakeCallback(entry.id));
+}
+
+void Session::OnSelectorReady(std::int64_t selector_id) {
+  Wakeups wakeups;
+  {
+    MutexLock lock(&mu_);
+    const auto it = selectors_.find(selector_id);
+    if (it == selectors_.end()) {
+      return;
+    }
+    if (const Wait* wait = FindWait(it->second->wait)) {
+      wakeups.push_back(wait->sink);
+    }
+  }
+  Wake(wakeups);
+}
+
+absl::optional<NamedResult> Session::TakeResult(StreamId wait_id) {
+  MutexLock lock(&mu_);
+  Wait* const wait = FindWait(wait_id);
+  if (wait == nullptr) {
+    return absl::nullopt;
+  }
+  absl::optional<Result> result = TakeLocked(*wait);
+  if (!result.has_value()) {
+    return absl::nullopt;
+  }
+  NamedResult named;
+  if (wait->with_names) {
+    for (const ReadyEvent& event : result->events) {
+      const auto handle = handles_.find(event.handle_id);
+      named.names.push_back(handle == handles_.end() ? ""
+                                                     : handle->second.name);
+    }
+  }
+  named.result = *std::move(result);
+  if (wait->single) {
+    EndWaitLocked(wait_id);
+  }
+  return named;
+}
+
+absl::Status Session::Grant(StreamId wait_id, std::int64_t acknowledge,
+                            std::int64_t credits) {
+  MutexLock lock(&mu_);
+  const Wait* const wait = FindWait(wait_id);
+  if (wait == nullptr) {
+    return ClosedError("wait");
+  }
+  return SelectorOf(*wait).waiter->Grant(acknowledge, credits,
+                                         context_.clock->Now());
+}
+
+absl::StatusOr<std::vector<ChangeOutcome>> Session::ApplyInWait(
+    StreamId wait_id, absl::Span<const Change> changes) {
+  MutexLock lock(&mu_);
+  const Wait* const wait = FindWait(wait_id);
+  if (wait == nullptr) {
+    return ClosedError("wait");
+  }
+  return ApplyLocked(SelectorOf(*wait), changes);
+}
+
+void Session::EndWait(StreamId wait_id) {
+  MutexLock lock(&mu_);
+  EndWaitLocked(wait_id);
+}
+
+void Session::EndWaitLocked(StreamId wait_id) {
+  const auto it = waits_.find(wait_id);
+  if (it == waits_.end()) {
+    return;
+  }
+  const std::unique_ptr<Wait> wait = std::move(it->second);
+  waits_.erase(it);
+  context_.reactor->Cancel(wait->timer);
+  SelectorEntry& entry = SelectorOf(*wait);
+  entry.wait = 0;
+  entry.waiter->End();
+  DetachLocked(wait_id);
+  if (entry.hidden) {
+    EraseSelector(entry.id);
+  }
+}
+
+void Session::GiveBack(const Reference& selector, const Result& result) {
+  Wakeups wakeups;
+  {
+    MutexLock lock(&mu_);
+    const absl::StatusOr<SelectorEntry*> entry = FindSelector(selector);
+    if (!entry.ok()) {
+      return;
+    }
+    (*entry)->waiter->Restore(
+        result, [this](std::int64_t handle_id)
+                    ABSL_NO_THREAD_SAFETY_ANALYSIS { return FdOf(handle_id); });
+    for (const Registration& registration : result.removed) {
+      const auto handle = handles_.find(registration.handle_id);
+      if (handle != handles_.end() &&
+          (*entry)->selector->Find(registration.handle_id) != nullptr) {
+        handle->second.selectors.push_back((*entry)->id);
+      }
+    }
+    if (const Wait* wait = FindWait((*entry)->wait)) {
+      wakeups.push_back(wait->sink);
+    }
+  }
+  Wake(wakeups);
+}
+
+// ---- Select.
+
+SelectSets Session::SelectLists::Pick(const std::vector<Events>& seen) const {
+  const auto pick = [&seen](const std::vector<std::size_t>& list, Events bit) {
+    std::vector<std::int32_t> positions;
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      if ((seen[list[i]] & bit) != 0) {
+        positions.push_back(static_cast<std::int32_t>(i));
+      }
+    }
+    return positions;
+  };
+  return SelectSets{pick(read, kIn), pick(write, kOut),
+                    pick(except, kPriority)};
+}
+
+absl::StatusOr<Session::SelectLists> Session::Resolve(
+    const SelectRequest& request) {
+  SelectLists lists;
+  absl::flat_hash_map<std::int64_t, std::size_t> position;
+  const auto add = [&](const std::vector<Reference>& references, Events bit,
+                       std::vector<std::size_t>* list) -> absl::Status {
+    for (const Reference& reference : references) {
+      const auto found = [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+        return FindHandle(reference);
+      }();
+      if (!found.ok()) {
+        return found.status();
+      }
+      const auto [it, fresh] =
+          position.emplace((*found)->id, lists.members.size());
+      if (fresh) {
+        lists.members.push_back({(*found)->id, (*found)->fd.get(), 0});
+      }
+      lists.members[it->second].asked |= bit;
+      list->push_back(it->second);
+    }
+    return absl::OkStatus();
+  };
+  absl::Status status = Alive();
+  status.Update(add(request.read, kIn, &lists.read));
+  status.Update(add(request.write, kOut, &lists.write));
+  status.Update(add(request.except, kPriority, &lists.except));
+  if (!status.ok()) {
+    return status;
+  }
+  return lists;
+}
+
+absl::StatusOr<SelectSets> Session::LookOnce(const SelectLists& lists) {
+  std::vector<pollfd> entries;
+  entries.reserve(lists.members.size());
+  for (const SelectLists::Member& member : lists.members) {
+    entries.push_back(pollfd{member.fd, static_cast<short>(member.asked), 0});
+  }
+  if (poll(entries.data(), entries.size(), 0) < 0) {
+    return ErrnoStatus(errno, "poll");
+  }
+  std::vector<Events> seen;
+  seen.reserve(entries.size());
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    seen.push_back(ReportedEvents(SelectorKind::kSelect,
+                                  static_cast<Events>(entries[i].revents),
+                                  lists.members[i].asked));
+  }
+  return lists.Pick(seen);
+}
+
+absl::StatusOr<Session::SelectStart> Session::BeginSelect(
+    const SelectRequest& request, std::weak_ptr<WaitSink> sink) {
+  const absl::StatusOr<absl::Duration> timeout =
+      CheckTimeout(SelectorKind::kSelect, request.timeout);
+  if (!timeout.ok()) {
+    return timeout.status();
+  }
+  const std::int64_t limit = context_.limits->max_selector_registrations;
+  if (static_cast<std::int64_t>(request.read.size() + request.write.size() +
+                                request.except.size()) > limit) {
+    return LimitReached("max_selector_registrations", limit, "Select");
+  }
+  MutexLock lock(&mu_);
+  absl::StatusOr<SelectLists> lists = Resolve(request);
+  if (!lists.ok()) {
+    return lists.status();
+  }
+  absl::StatusOr<SelectSets> now = LookOnce(*lists);
+  if (!now.ok() || !now->empty() || *timeout == absl::ZeroDuration()) {
+    if (!now.ok()) {
+      return now.status();
+    }
+    return SelectStart{.answer = *std::move(now)};
+  }
+  const absl::StatusOr<SelectorEntry*> entry =
+      AddSelector(SelectorKind::kSelect, "", /*hidden=*/true);
+  if (!entry.ok()) {
+    return entry.status();
+  }
+  for (const SelectLists::Member& member : lists->members) {
+    const ChangeOutcome outcome = ApplyOne(
+        **entry, Change{.kind = Change::Kind::kRegister,
+                        .handle = {.id = member.handle_id},
+                        .interest = {.events = std::int64_t{member.asked}}});
+    if (!outcome.generation.ok()) {
+      EraseSelector((*entry)->id);
+      return outcome.generation.status();
+    }
+  }
+  const absl::StatusOr<StreamId> wait = BeginWaitLocked(
+      **entry, WaitRequest{.timeout = request.timeout, .single = true},
+      std::move(sink));
+  if (!wait.ok()) {
+    EraseSelector((*entry)->id);
+    return wait.status();
+  }
+  FindWait(*wait)->lists = std::make_unique<SelectLists>(*std::move(lists));
+  return SelectStart{.wait = *wait};
+}
+
+absl::optional<absl::StatusOr<SelectSets>> Session::TakeSelect(
+    StreamId wait_id) {
+  MutexLock lock(&mu_);
+  Wait* const wait = FindWait(wait_id);
+  if (wait == nullptr) {
+    return absl::nullopt;
+  }
+  const absl::optional<Result> result = TakeLocked(*wait);
+  if (!result.has_value()) {
+    return absl::nullopt;
+  }
+  const std::unique_ptr<SelectLists> lists = std::move(wait->lists);
+  EndWaitLocked(wait_id);
+  absl::flat_hash_map<std::int64_t, Events> events;
+  for (const ReadyEvent& event : result->events) {
+    if ((event.events & kInvalid) != 0) {
+      return absl::StatusOr<SelectSets>(MakeError(
+          EBADF, "HANDLE_CLOSED", absl::StrCat("handle ", event.handle_id),
+          "a handle of the lists was closed during the wait"));
+    }
+    events[event.handle_id] = event.events;
+  }
+  std::vector<Events> seen;
+  for (const SelectLists::Member& member : lists->members) {
+    const auto it = events.find(member.handle_id);
+    seen.push_back(it == events.end() ? Events{0} : it->second);
+  }
+  return absl::StatusOr<SelectSets>(lists->Pick(seen));
+}
+
+}  // namespace farpoll::server

@@ -1,0 +1,313 @@
+#include "server/wait/selector.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
+#include "base/errno_status.h"
+#include "server/policy/limits.h"
+
+namespace farpoll::server {
+namespace {
+
+absl::Status NotRegistered(std::int64_t handle_id) {
+  return MakeError(ENOENT, "NOT_REGISTERED", absl::StrCat("handle ", handle_id),
+                   "the handle is not registered with this selector");
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Selector>> Selector::Create(
+    SelectorKind kind, std::int64_t max_registrations) {
+  absl::StatusOr<std::unique_ptr<InterestSet>> interest =
+      InterestSet::Create(InterestSet::Custody::kOwned);
+  if (!interest.ok()) {
+    return interest.status();
+  }
+  const absl::StatusOr<int> fd = (*interest)->fd();
+  if (!fd.ok()) {
+    return fd.status();
+  }
+  return std::unique_ptr<Selector>(
+      new Selector(kind, max_registrations, *std::move(interest), *fd));
+}
+
+Selector::Selector(SelectorKind kind, std::int64_t max_registrations,
+                   std::unique_ptr<InterestSet> interest, int fd)
+    : kind_(kind),
+      max_registrations_(max_registrations),
+      interest_(std::move(interest)),
+      fd_(fd) {}
+
+Trigger Selector::KernelTrigger(const Registration& registration) const {
+  return quiet_ && registration.trigger == Trigger::kLevel
+             ? Trigger::kOneShot
+             : registration.trigger;
+}
+
+absl::Status Selector::AddSlot(const Registration& registration, int fd) {
+  // NVAL reports that nobody has taken count too, so that they are bounded.
+  if (static_cast<std::int64_t>(size() + closed_.size()) >=
+      max_registrations_) {
+    return LimitReached("max_selector_registrations", max_registrations_,
+                        absl::StrCat("handle ", registration.handle_id));
+  }
+  auto slot = std::make_unique<Slot>();
+  slot->registration = registration;
+  slot->fd = fd;
+  const absl::StatusOr<RegistrationToken> token = interest_->Add(
+      fd, registration.asked, KernelTrigger(registration),
+      static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(slot.get())));
+  if (!token.ok()) {
+    return token.status();
+  }
+  slot->token = *token;
+  handle_by_order_.emplace(registration.order, registration.handle_id);
+  by_handle_.emplace(registration.handle_id, std::move(slot));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::int64_t> Selector::Register(std::int64_t handle_id, int fd,
+                                                const Interest& interest) {
+  if (by_handle_.contains(handle_id)) {
+    if (RegisterReplaces(kind_)) {
+      return Modify(handle_id, interest);
+    }
+    return MakeError(EEXIST, "ALREADY_REGISTERED",
+                     absl::StrCat("handle ", handle_id),
+                     "the handle is registered with this selector already");
+  }
+  const absl::StatusOr<Events> events = CheckEvents(kind_, interest.events);
+  if (!events.ok()) {
+    return events.status();
+  }
+  const absl::Status added =
+      AddSlot(Registration{.handle_id = handle_id,
+                           .asked = *events,
+                           .trigger = interest.trigger,
+                           .cookie = interest.cookie,
+                           .generation = last_generation_ + 1,
+                           .order = last_order_ + 1},
+              fd);
+  if (!added.ok()) {
+    return added;
+  }
+  ++last_order_;
+  return ++last_generation_;
+}
+
+absl::StatusOr<std::int64_t> Selector::Modify(std::int64_t handle_id,
+                                              const Interest& interest) {
+  const auto it = by_handle_.find(handle_id);
+  if (it == by_handle_.end()) {
+    return NotRegistered(handle_id);
+  }
+  const absl::StatusOr<Events> events = CheckEvents(kind_, interest.events);
+  if (!events.ok()) {
+    return events.status();
+  }
+  Slot& slot = *it->second;
+  slot.registration.asked = *events;
+  slot.registration.trigger = interest.trigger;
+  slot.registration.cookie = interest.cookie;
+  slot.registration.generation = ++last_generation_;
+  const absl::Status armed = Rearm(slot);
+  if (!armed.ok()) {  // as modify() does when the kernel refuses
+    Erase(handle_id);
+    return armed;
+  }
+  return last_generation_;
+}
+
+absl::StatusOr<std::int64_t> Selector::Unregister(std::int64_t handle_id) {
+  const auto it = by_handle_.find(handle_id);
+  if (it == by_handle_.end()) {
+    return NotRegistered(handle_id);
+  }
+  const std::int64_t generation = it->second->registration.generation;
+  Erase(handle_id);
+  return generation;
+}
+
+void Selector::HandleClosed(std::int64_t handle_id) {
+  const auto it = by_handle_.find(handle_id);
+  if (it == by_handle_.end()) {
+    return;
+  }
+  const Registration& registration = it->second->registration;
+  closed_.push_back(ReadyEvent{.handle_id = handle_id,
+                               .events = kInvalid,
+                               .cookie = registration.cookie,
+                               .generation = registration.generation,
+                               .order = registration.order});
+  Erase(handle_id);
+}
+
+void Selector::Erase(std::int64_t handle_id) {
+  const auto it = by_handle_.find(handle_id);
+  if (it->second->token != 0) {
+    // Cannot fail: the token is ours and the set is open.
+    (void)interest_->Remove(it->second->token);
+  }
+  handle_by_order_.erase(it->second->registration.order);
+  by_handle_.erase(it);
+}
+
+const Registration* Selector::Find(std::int64_t handle_id) const {
+  const auto it = by_handle_.find(handle_id);
+  return it == by_handle_.end() ? nullptr : &it->second->registration;
+}
+
+std::vector<Registration> Selector::List(std::int64_t after,
+                                         std::size_t count) const {
+  std::vector<Registration> list;
+  for (auto it = handle_by_order_.upper_bound(after);
+       it != handle_by_order_.end() && list.size() < count; ++it) {
+    list.push_back(*Find(it->second));
+  }
+  return list;
+}
+
+void Selector::TakeClosed(std::size_t max_events,
+                          std::vector<ReadyEvent>* events) {
+  const std::size_t count = std::min(max_events, closed_.size());
+  const auto end = closed_.begin() + static_cast<std::ptrdiff_t>(count);
+  events->assign(closed_.begin(), end);
+  closed_.erase(closed_.begin(), end);
+}
+
+std::vector<ReadyEvent> Selector::Collect(std::size_t max_events,
+                                          std::vector<Registration>* removed) {
+  std::vector<ReadyEvent> events;
+  if (!closed_.empty()) {
+    TakeClosed(max_events, &events);
+  }
+  const std::size_t room = std::min(max_events - events.size(), size());
+  if (room == 0) {
+    return events;
+  }
+  if (room_.size() < room) {
+    room_.resize(room);
+  }
+  const absl::StatusOr<std::size_t> count =
+      interest_->Collect(absl::MakeSpan(room_.data(), room));
+  if (!count.ok()) {
+    return events;
+  }
+  events.reserve(events.size() + *count);
+  for (std::size_t i = 0; i < *count; ++i) {
+    Slot& slot =
+        *reinterpret_cast<Slot*>(static_cast<std::uintptr_t>(room_[i].data));
+    const Registration registration = slot.registration;
+    const Events reported =
+        ReportedEvents(kind_, room_[i].events, registration.asked);
+    if (reported == 0) {
+      Mute(slot);
+      continue;
+    }
+    if (slot.muted) {
+      (void)Rearm(slot);
+    }
+    events.push_back(ReadyEvent{.handle_id = registration.handle_id,
+                                .events = reported,
+                                .cookie = registration.cookie,
+                                .generation = registration.generation,
+                                .order = registration.order});
+    if (registration.trigger == Trigger::kOneShot) {
+      removed->push_back(registration);
+      Erase(registration.handle_id);
+    }
+  }
+  return events;
+}
+
+absl::Status Selector::Rearm(Slot& slot) {
+  slot.muted = false;
+  const auto data =
+      static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(&slot));
+  const Trigger trigger = KernelTrigger(slot.registration);
+  if (slot.token != 0) {
+    return interest_->Modify(slot.token, slot.registration.asked, trigger,
+                             data);
+  }
+  const absl::StatusOr<RegistrationToken> token =
+      interest_->Add(slot.fd, slot.registration.asked, trigger, data);
+  if (token.ok()) {
+    slot.token = *token;
+  }
+  return token.status();
+}
+
+void Selector::Mute(Slot& slot) {
+  if (std::exchange(slot.muted, true)) {
+    return;  // edge-triggered already: the kernel will not repeat this one
+  }
+  (void)interest_->Modify(
+      slot.token, slot.registration.asked, Trigger::kEdge,
+      static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(&slot)));
+}
+
+void Selector::SetQuiet(bool quiet, const std::vector<ReadyEvent>& standing) {
+  if (quiet == quiet_) {
+    return;
+  }
+  quiet_ = quiet;
+  for (const auto& [handle_id, slot] : by_handle_) {
+    if (slot->registration.trigger == Trigger::kLevel) {
+      (void)Rearm(*slot);
+    }
+  }
+  if (!quiet) {
+    return;
+  }
+  // What the client has not dealt with yet leaves the set until it has: a
+  // modification alone could not silence a hang-up.
+  for (const ReadyEvent& event : standing) {
+    const auto it = by_handle_.find(event.handle_id);
+    if (it == by_handle_.end() || it->second->token == 0 ||
+        it->second->registration.generation != event.generation ||
+        it->second->registration.trigger != Trigger::kLevel) {
+      continue;
+    }
+    (void)interest_->Remove(std::exchange(it->second->token, 0));
+  }
+}
+
+void Selector::Acknowledge(const std::vector<ReadyEvent>& events) {
+  if (!quiet_) {
+    return;
+  }
+  for (const ReadyEvent& event : events) {
+    const auto it = by_handle_.find(event.handle_id);
+    if (it != by_handle_.end() &&
+        it->second->registration.generation == event.generation &&
+        it->second->registration.trigger == Trigger::kLevel) {
+      (void)Rearm(*it->second);
+    }
+  }
+}
+
+void Selector::Restore(const std::vector<ReadyEvent>& events,
+                       const std::vector<Registration>& removed, FdOf fd_of) {
+  for (const ReadyEvent& event : events) {
+    if ((event.events & kInvalid) != 0) {
+      closed_.push_back(event);
+      continue;
+    }
+    const auto it = by_handle_.find(event.handle_id);
+    if (it != by_handle_.end() &&
+        it->second->registration.generation == event.generation) {
+      (void)Rearm(*it->second);
+    }
+  }
+  for (const Registration& registration : removed) {
+    const int fd = fd_of(registration.handle_id);
+    if (fd >= 0 && !by_handle_.contains(registration.handle_id)) {
+      (void)AddSlot(registration, fd);
+    }
+  }
+}
+
+}  // namespace farpoll::server

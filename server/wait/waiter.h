@@ -1,0 +1,107 @@
+// server/wait/waiter.h: room: server/wait. Credits, sequence numbers and
+// results not yet acknowledged: what makes a row of poll() calls of a selector.
+// No gRPC in it, and no waiting: whoever drives it asks for the next result
+// when the selector's descriptor is readable and the stream can take one.
+// Threads: fenced by the session's lock.
+// Source: docs/semantics.md section 7.
+#ifndef FARPOLL_SERVER_WAIT_WAITER_H_
+#define FARPOLL_SERVER_WAIT_WAITER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "absl/types/optional.h"
+#include "base/clock.h"
+#include "server/wait/selector.h"
+
+namespace farpoll::server {
+
+// One poll() call's worth.
+struct Result {
+  std::int64_t sequence = 0;  // from 1, without gaps, in a selector's life
+  std::vector<ReadyEvent> events;
+  std::vector<Registration> removed;  // one-shots that ended with it
+  bool timed_out = false;
+  MonotonicTime sampled_at;
+};
+
+struct WaitOptions {
+  std::int64_t credits = 1;      // at the start
+  std::int64_t max_credits = 1;  // credits and unacknowledged results together
+  std::size_t max_events = 1;    // in one result
+  // How long a credit may wait; infinite for ever.
+  absl::Duration timeout = absl::InfiniteDuration();
+  // Resume after this sequence; absent: start afresh.
+  absl::optional<std::int64_t> resume_after;
+};
+
+// At most one wait at a time on a selector. Results that were not acknowledged
+// outlive the wait, for the next one to resume.
+class Waiter {
+ public:
+  // `selector` is borrowed and outlives this.
+  explicit Waiter(Selector* selector) : selector_(selector) {}
+
+  bool active() const { return active_; }
+
+  // Begins a wait.
+  //   Errors: FAILED_PRECONDITION (EBUSY) while another is active;
+  //     INVALID_ARGUMENT for credits not from 1 to what max_credits leaves, or
+  //     a resume position that was never sent.
+  absl::Status Begin(const WaitOptions& options, MonotonicTime now,
+                     Selector::FdOf fd_of);
+
+  // Ends the wait. Nothing is lost: see Begin() with resume_after.
+  void End();
+
+  // Forgets results up to `acknowledge` and adds `credits`.
+  //   Errors: INVALID_ARGUMENT for credits not from 1 to what max_credits
+  //     leaves, or a sequence never sent; nothing is done then.
+  absl::Status Grant(std::int64_t acknowledge, std::int64_t credits,
+                     MonotonicTime now);
+
+  // The next result, if there is one to send now.
+  absl::optional<Result> Take(MonotonicTime now);
+
+  // As Take(), for a wait of one result that needs no acknowledgement: a result
+  // also ends the wait, and its events come in order of registration.
+  absl::optional<Result> TakeOnly(MonotonicTime now);
+
+  // Whether only readiness, or the deadline, can bring the next result; false
+  // when no credit is left.
+  bool wants_readiness() const { return active_ && credits_ > 0; }
+
+  // When the credit in use runs out; kNever without a timeout or credit.
+  MonotonicTime deadline() const { return deadline_; }
+
+  // Gives back a result that did not reach the client.
+  void Restore(const Result& result, Selector::FdOf fd_of);
+
+ private:
+  absl::Status CheckCredits(std::int64_t credits, std::size_t unacked) const;
+  // Drops acknowledged results from the front.
+  void Forget(std::int64_t acknowledge);
+  // Starts the timeout of the credit in use, if there is one.
+  void StartCredit(MonotonicTime now);
+  // Asks level-triggered registrations to wait for their acknowledgement once
+  // more than one result can be on the way.
+  void UpdateQuiet();
+  Result Number(Result result, MonotonicTime now);
+
+  Selector* const selector_;
+  bool active_ = false;
+  WaitOptions options_;
+  std::int64_t credits_ = 0;
+  std::int64_t last_sequence_ = 0;
+  std::deque<Result> unacked_;
+  std::size_t resend_ = 0;  // of unacked_, how many were sent in this wait
+  MonotonicTime deadline_ = kNever;
+};
+
+}  // namespace farpoll::server
+
+#endif  // FARPOLL_SERVER_WAIT_WAITER_H_
