@@ -5,21 +5,21 @@
 set -euo pipefail
 
 # room: own headers it may include (a prefix of their path), then what else:
-# "rpc" for gRPC and protobuf, "epoll" for sys/epoll.h, "thread" for <thread>.
+# +grpc, +protobuf, +epoll for sys/epoll.h, +thread for <thread>.
 # The longest room that fits a file's path holds.
 readonly rules='
 base: base/
 selector: selector/ base/
 selector/interest_set.cc: selector/ base/ +epoll
-server/handle: server/handle/ server/policy/ base/
+server/handle: server/handle/ base/
 server/policy: server/policy/ selector/events.h base/
 server/reactor: server/reactor/ base/ +epoll +thread
 server/wait: server/wait/ server/reactor/ server/policy/ selector/ base/
 server/session: server/session/ server/handle/ server/wait/ server/reactor/ server/policy/ selector/ base/
-server/rpc: server/rpc/ server/session/ server/handle/ server/wait/ server/policy/ selector/events.h base/ proto/ +rpc
-server: server/ selector/ base/ proto/ +rpc +thread
-client: client/ selector/events.h server/server.h base/ proto/ +rpc +thread
-client/cli: client/ server/server.h base/ proto/ +rpc +thread
+server/rpc: server/rpc/ server/session/ server/handle/ server/wait/ server/policy/ selector/events.h base/ proto/ +protobuf +grpc
+server: server/ selector/ base/ proto/ +protobuf +grpc +thread
+client: client/ selector/events.h server/server.h base/ proto/ +protobuf +grpc +thread
+client/cli: client/ selector/events.h base/ proto/ +protobuf +thread
 '
 
 # Prints each violation in the tree at $1, then "checked N" with the number of
@@ -54,8 +54,10 @@ check_tree() {
         if (header ~ /^(base|selector|server|client|tests|examples|proto)\//) {
           return header
         }
+        if (header ~ /^farpoll\/v1\/.*\.grpc\.pb\.h$/) { return "+grpc" }
         if (header ~ /^farpoll\/v1\//) { return "proto/" header }
-        if (header ~ /^(grpc|grpcpp|google\/protobuf)\//) { return "+rpc" }
+        if (header ~ /^google\/protobuf\//) { return "+protobuf" }
+        if (header ~ /^grpc(pp)?\//) { return "+grpc" }
         if (header == "sys/epoll.h") { return "+epoll" }
         if (header == "thread") { return "+thread" }
         return ""
@@ -124,6 +126,10 @@ bad  server/server.cc "client/client.h"
 good client/client.cc "selector/events.h"
 bad  client/client.cc "selector/wait.h"
 bad  client/client.cc "server/session/session.h"
+good client/cli/main.cc "farpoll/v1/event.pb.h"
+bad  client/cli/main.cc "farpoll/v1/handle.grpc.pb.h"
+bad  client/cli/main.cc <grpcpp/grpcpp.h>
+bad  client/cli/main.cc "server/server.h"
 CASES
   rm -rf "$tree"
 }
