@@ -412,11 +412,17 @@ absl::StatusOr<std::size_t> InterestSet::Translate(
 }
 
 std::size_t InterestSet::TakePending(absl::Span<Event> room) {
-  const std::size_t count = std::min(room.size(), slots_.pending());
-  for (std::size_t i = 0; i < count; ++i) {
+  std::size_t count = 0;
+  for (std::size_t left = slots_.pending(); left > 0 && count < room.size();
+       --left) {
     const std::uint32_t index = slots_.PopPending();
     Slot& slot = slots_[index];
-    room[i] = {
+    if (slot.place == Slot::Place::kNotOpen && Enroll(index) == 0 &&
+        slot.place != Slot::Place::kNotOpen) {
+      UpdatePending(index);  // open by now: ready or not, it speaks for itself
+      continue;
+    }
+    room[count++] = {
         .fd = slot.fd, .events = EventsWithoutEpoll(slot), .data = slot.data};
     slot.armed = slot.trigger == Trigger::kLevel;
     if (slot.armed) {

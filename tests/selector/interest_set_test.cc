@@ -1,0 +1,484 @@
+// The epoll core: triggers, always-ready files, stale tokens, orphans, closing.
+// Source: docs/semantics.md section 1.
+#include "selector/interest_set.h"
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+#include <set>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/blocked_call.h"
+#include "tests/support/event_matchers.h"
+#include "tests/support/fd_fixtures.h"
+#include "tests/support/status_matchers.h"
+#include "tests/support/stopwatch.h"
+
+namespace farpoll {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::UnorderedElementsAre;
+
+constexpr auto kOwned = InterestSet::Custody::kOwned;
+constexpr auto kBorrowed = InterestSet::Custody::kBorrowed;
+
+std::unique_ptr<InterestSet> NewSet(InterestSet::Custody custody = kOwned) {
+  return *InterestSet::Create(custody);
+}
+
+// What one look finds, with room for `most`.
+std::vector<Event> Take(InterestSet& set, std::size_t most = 64) {
+  std::vector<Event> room(most);
+  const absl::StatusOr<std::size_t> count = set.Collect(absl::MakeSpan(room));
+  EXPECT_THAT(count, IsOk());
+  room.resize(count.value_or(0));
+  return room;
+}
+
+absl::StatusOr<std::size_t> WaitForever(InterestSet& set) {
+  Event room[4];
+  return set.Wait(absl::MakeSpan(room), kNever);
+}
+
+TEST(InterestSetTest, ReportsNumberEventsAndCookie) {
+  const auto set = NewSet();
+  const Pipe pipe;
+  ASSERT_THAT(set->Add(pipe.reader(), kIn, Trigger::kLevel, 42), IsOk());
+  Write(pipe.writer(), "x");
+
+  const std::vector<Event> events = Take(*set);
+
+  ASSERT_THAT(events, ElementsAre(IsEvent(pipe.reader(), kIn)));
+  EXPECT_EQ(events[0].data, 42u);
+}
+
+TEST(InterestSetTest, LevelRepeats) {
+  const auto set = NewSet();
+  const Pipe pipe;
+  ASSERT_THAT(set->Add(pipe.reader(), kIn, Trigger::kLevel, 0), IsOk());
+  Write(pipe.writer(), "x");
+
+  EXPECT_THAT(Take(*set), ElementsAre(IsEvent(pipe.reader(), kIn)));
+  EXPECT_THAT(Take(*set), ElementsAre(IsEvent(pipe.reader(), kIn)));
+}
+
+TEST(InterestSetTest, EdgeNeedsActivityOrRearm) {
+  const auto set = NewSet();
+  const Pipe pipe;
+  const auto token = set->Add(pipe.reader(), kIn, Trigger::kEdge, 0);
+  Write(pipe.writer(), "x");
+  EXPECT_THAT(Take(*set), ElementsAre(IsEvent(pipe.reader(), kIn)));
+  EXPECT_THAT(Take(*set), IsEmpty());
+
+  Write(pipe.writer(), "x");
+  EXPECT_THAT(Take(*set), ElementsAre(IsEvent(pipe.reader(), kIn)));
+  EXPECT_THAT(set->Rearm(*token), IsOk());
+  EXPECT_THAT(Take(*set), ElementsAre(IsEvent(pipe.reader(), kIn)));
+}
+
+TEST(InterestSetTest, OneShotIsSilentUntilRearmed) {
+  const auto set = NewSet();
+  const Pipe pipe;
+  const auto token = set->Add(pipe.reader(), kIn, Trigger::kOneShot, 0);
+  Write(pipe.writer(), "x");
+  EXPECT_THAT(Take(*set), ElementsAre(IsEvent(pipe.reader(), kIn)));
+  Write(pipe.writer(), "x");
+  EXPECT_THAT(Take(*set), IsEmpty());
+
+  EXPECT_THAT(set->Rearm(*token), IsOk());
+
+  EXPECT_THAT(Take(*set), ElementsAre(IsEvent(pipe.reader(), kIn)));
+  EXPECT_THAT(Take(*set), IsEmpty());
+}
+
+TEST(InterestSetTest, FilesFollowTheTrigger) {
+  const auto set = NewSet();
+  const UniqueFd level = TemporaryFile("");
+  const UniqueFd edge = TemporaryFile("");
+  const UniqueFd once = TemporaryFile("");
+  ASSERT_THAT(set->Add(level.get(), kIn, Trigger::kLevel, 0), IsOk());
+  const auto edge_token = set->Add(edge.get(), kOut, Trigger::kEdge, 0);
+  const auto once_token = set->Add(once.get(), kIn, Trigger::kOneShot, 0);
+
+  EXPECT_THAT(Take(*set), UnorderedElementsAre(IsEvent(level.get(), kIn),
+                                               IsEvent(edge.get(), kOut),
+                                               IsEvent(once.get(), kIn)));
+  EXPECT_THAT(Take(*set), ElementsAre(IsEvent(level.get(), kIn)));
+  EXPECT_THAT(set->Rearm(*edge_token), IsOk());
+  EXPECT_THAT(set->Rearm(*once_token), IsOk());
+  EXPECT_THAT(Take(*set), UnorderedElementsAre(IsEvent(level.get(), kIn),
+                                               IsEvent(edge.get(), kOut),
+                                               IsEvent(once.get(), kIn)));
+}
+
+TEST(InterestSetTest, DescriptorIsReadableWhileAFileIsReady) {
+  const auto set = NewSet();
+  const UniqueFd file = TemporaryFile("");
+  EXPECT_EQ(KernelPoll(*set->fd(), kIn), 0);
+
+  const auto token = set->Add(file.get(), kIn, Trigger::kLevel, 0);
+  EXPECT_EQ(KernelPoll(*set->fd(), kIn), kIn);
+  EXPECT_THAT(set->Modify(*token, kPriority, Trigger::kLevel, 0), IsOk());
+  EXPECT_EQ(KernelPoll(*set->fd(), kIn), 0);
+  EXPECT_THAT(set->Modify(*token, kOut, Trigger::kLevel, 0), IsOk());
+  EXPECT_EQ(KernelPoll(*set->fd(), kIn), kIn);
+  EXPECT_THAT(set->Remove(*token), IsOk());
+  EXPECT_EQ(KernelPoll(*set->fd(), kIn), 0);
+}
+
+TEST(InterestSetTest, SmallRoomServesAllInTurn) {
+  const auto set = NewSet();
+  std::vector<UniqueFd> files;
+  std::vector<Pipe> pipes(3);
+  std::set<int> expected;
+  for (int i = 0; i < 3; ++i) {
+    files.push_back(TemporaryFile(""));
+    expected.insert(files.back().get());
+    ASSERT_THAT(set->Add(files.back().get(), kIn, Trigger::kLevel, 0), IsOk());
+  }
+  for (const Pipe& pipe : pipes) {
+    expected.insert(pipe.writer());
+    ASSERT_THAT(set->Add(pipe.writer(), kOut, Trigger::kLevel, 0), IsOk());
+  }
+
+  std::set<int> seen;
+  for (int i = 0; i < 12; ++i) {
+    for (const Event& event : Take(*set, 1)) {
+      seen.insert(event.fd);
+    }
+  }
+
+  EXPECT_EQ(seen, expected);
+}
+
+TEST(InterestSetTest, StrictSetRefusesFiles) {
+  const auto set = *InterestSet::Create(kOwned, InterestSet::Files::kRefused);
+  const UniqueFd file = TemporaryFile("");
+
+  const auto added = set->Add(file.get(), kIn, Trigger::kLevel, 0);
+
+  EXPECT_THAT(added, HasErrno(EPERM));
+  EXPECT_THAT(added, StatusIs(absl::StatusCode::kPermissionDenied));
+  EXPECT_EQ(set->size(), 0u);
+}
+
+TEST(InterestSetTest, ClosedNumberByCustody) {
+  const auto owned = NewSet(kOwned);
+  const auto borrowed = NewSet(kBorrowed);
+  const int number = ClosedNumber();
+
+  EXPECT_THAT(owned->Add(number, kIn, Trigger::kLevel, 0), HasErrno(EBADF));
+  EXPECT_THAT(borrowed->Add(number, kIn, Trigger::kLevel, 0), IsOk());
+
+  EXPECT_THAT(Take(*borrowed), ElementsAre(IsEvent(number, kInvalid)));
+}
+
+TEST(InterestSetTest, StaleTokenNamesNothing) {
+  const auto set = NewSet();
+  const Pipe a, b;
+  const auto token = set->Add(a.reader(), kIn, Trigger::kLevel, 0);
+  ASSERT_THAT(set->Remove(*token), IsOk());
+  ASSERT_THAT(set->Add(b.reader(), kIn, Trigger::kLevel, 0), IsOk());
+
+  EXPECT_THAT(set->Modify(*token, kIn, Trigger::kLevel, 0), HasErrno(ENOENT));
+  EXPECT_THAT(set->Rearm(*token), HasErrno(ENOENT));
+  EXPECT_THAT(set->Remove(*token), HasErrno(ENOENT));
+  EXPECT_THAT(set->Remove(0), HasErrno(ENOENT));
+  EXPECT_EQ(set->size(), 1u);
+}
+
+TEST(InterestSetTest, FailedModifyKeepsTheRegistration) {
+  const auto set = NewSet(kOwned);
+  Pipe pipe;
+  const UniqueFd copy = Duplicate(pipe.reader());
+  const int number = pipe.reader();
+  const auto token = set->Add(number, kIn, Trigger::kLevel, 7);
+  pipe.read_end.Reset();
+
+  EXPECT_THAT(set->Modify(*token, kOut, Trigger::kLevel, 8), HasErrno(EBADF));
+
+  Write(pipe.writer(), "x");
+  const std::vector<Event> events = Take(*set);
+  ASSERT_THAT(events, ElementsAre(IsEvent(number, kIn)));
+  EXPECT_EQ(events[0].data, 7u);
+}
+
+TEST(InterestSetTest, OrphanNeitherReportsNorSpins) {
+  const auto set = NewSet(kOwned);
+  Pipe pipe;
+  const Pipe other;
+  const UniqueFd copy = Duplicate(pipe.reader());
+  const auto token = set->Add(pipe.reader(), kIn, Trigger::kLevel, 0);
+  ASSERT_THAT(set->Add(other.reader(), kIn, Trigger::kLevel, 0), IsOk());
+  const int number = *set->fd();
+  Write(pipe.writer(), "x");
+  pipe.read_end.Reset();
+
+  ASSERT_THAT(set->Remove(*token), IsOk());
+
+  EXPECT_THAT(Take(*set), IsEmpty());
+  EXPECT_EQ(KernelPoll(number, kIn), 0) << "the kernel's set still fires";
+  EXPECT_THAT(set->fd(), IsOkAndHolds(number));
+  Write(other.writer(), "x");
+  EXPECT_THAT(Take(*set), ElementsAre(IsEvent(other.reader(), kIn)));
+}
+
+TEST(InterestSetTest, WaitersFollowTheMoveToANewKernelSet) {
+  const auto set = NewSet(kOwned);
+  Pipe pipe;
+  const Pipe other;
+  const UniqueFd copy = Duplicate(pipe.reader());
+  const auto token = set->Add(pipe.reader(), kIn, Trigger::kLevel, 0);
+  ASSERT_THAT(set->Add(other.reader(), kIn, Trigger::kLevel, 0), IsOk());
+  BlockedCall first([&] { EXPECT_THAT(WaitForever(*set), IsOkAndHolds(1u)); });
+  BlockedCall second([&] { EXPECT_THAT(WaitForever(*set), IsOkAndHolds(1u)); });
+  first.AwaitBlocked();
+  second.AwaitBlocked();
+  pipe.read_end.Reset();
+  ASSERT_THAT(set->Remove(*token), IsOk());
+
+  Write(pipe.writer(), "makes the orphan fire");
+  AwaitKernelPoll(*set->fd(), kIn, 0);
+  first.AwaitBlocked();
+  second.AwaitBlocked();
+
+  Write(other.writer(), "x");
+}
+
+TEST(InterestSetTest, OneShotDoesNotFireTwiceAcrossTheMove) {
+  const auto set = NewSet(kOwned);
+  Pipe pipe;
+  Pipe once;
+  const UniqueFd copy = Duplicate(pipe.reader());
+  const auto orphan = set->Add(pipe.reader(), kIn, Trigger::kLevel, 0);
+  ASSERT_THAT(set->Add(once.reader(), kIn, Trigger::kOneShot, 0), IsOk());
+  once.write_end.Reset();
+  EXPECT_THAT(Take(*set), ElementsAre(IsEvent(once.reader(), kHangup)));
+
+  pipe.read_end.Reset();
+  ASSERT_THAT(set->Remove(*orphan), IsOk());
+  Write(pipe.writer(), "x");
+
+  EXPECT_THAT(Take(*set), IsEmpty());
+  EXPECT_THAT(Take(*set), IsEmpty());
+}
+
+TEST(InterestSetTest, RevivedOrphanIsTakenOver) {
+  const auto set = NewSet(kOwned);
+  Pipe pipe;
+  const UniqueFd copy = Duplicate(pipe.reader());
+  const int number = pipe.reader();
+  const auto token = set->Add(number, kIn, Trigger::kLevel, 1);
+  pipe.read_end.Reset();
+  ASSERT_THAT(set->Remove(*token), IsOk());
+
+  const UniqueFd again = DuplicateTo(copy.get(), number);
+  ASSERT_THAT(set->Add(number, kIn, Trigger::kLevel, 2), IsOk());
+  Write(pipe.writer(), "x");
+
+  const std::vector<Event> events = Take(*set);
+  ASSERT_THAT(events, ElementsAre(IsEvent(number, kIn)));
+  EXPECT_EQ(events[0].data, 2u);
+}
+
+TEST(InterestSetTest, AuditFindsClosedAndReusedNumbers) {
+  const auto set = NewSet(kBorrowed);
+  Pipe closed, reused;
+  const Pipe fresh;
+  const int closed_number = closed.reader();
+  const int reused_number = reused.reader();
+  ASSERT_THAT(set->Add(closed_number, kIn, Trigger::kLevel, 0), IsOk());
+  ASSERT_THAT(set->Add(reused_number, kIn, Trigger::kLevel, 0), IsOk());
+  Write(fresh.writer(), "x");
+  closed.read_end.Reset();
+  reused.read_end.Reset();
+  const UniqueFd again = DuplicateTo(fresh.reader(), reused_number);
+  EXPECT_THAT(Take(*set), IsEmpty());
+
+  set->Audit();
+
+  EXPECT_THAT(Take(*set), UnorderedElementsAre(IsEvent(closed_number, kInvalid),
+                                               IsEvent(reused_number, kIn)));
+}
+
+TEST(InterestSetTest, NestedInItselfIsRefused) {
+  const auto set = NewSet();
+
+  EXPECT_THAT(set->Add(*set->fd(), kIn, Trigger::kLevel, 0), HasErrno(EINVAL));
+}
+
+TEST(InterestSetTest, NestedSetReportsReadable) {
+  const auto inner = NewSet();
+  const auto outer = NewSet();
+  const Pipe pipe;
+  ASSERT_THAT(inner->Add(pipe.reader(), kIn, Trigger::kLevel, 0), IsOk());
+  ASSERT_THAT(outer->Add(*inner->fd(), kIn, Trigger::kLevel, 0), IsOk());
+
+  Write(pipe.writer(), "x");
+
+  EXPECT_THAT(Take(*outer), ElementsAre(IsEvent(*inner->fd(), kIn)));
+}
+
+TEST(InterestSetTest, EmptyRoomIsRefused) {
+  const auto set = NewSet();
+
+  EXPECT_THAT(set->Collect({}), HasErrno(EINVAL));
+}
+
+TEST(InterestSetTest, PastDeadlineLooksOnce) {
+  const auto set = NewSet();
+  const Pipe pipe;
+  ASSERT_THAT(set->Add(pipe.writer(), kOut, Trigger::kLevel, 0), IsOk());
+  Event room[1];
+
+  EXPECT_THAT(set->Wait(absl::MakeSpan(room), MonotonicTime()),
+              IsOkAndHolds(1u));
+}
+
+TEST(InterestSetTest, WaitIsNeverEarly) {
+  const auto set = NewSet();
+  Event room[1];
+  const MonotonicTime deadline =
+      DeadlineAfter(RealClock().Now(), absl::Microseconds(300));
+
+  EXPECT_THAT(set->Wait(absl::MakeSpan(room), deadline), IsOkAndHolds(0u));
+
+  EXPECT_GE(RealClock().Now(), deadline);
+}
+
+TEST(InterestSetTest, BigRoomTakesAllAtOnce) {
+  const auto set = NewSet();
+  std::vector<Pipe> pipes(400);
+  for (const Pipe& pipe : pipes) {
+    ASSERT_THAT(set->Add(pipe.writer(), kOut, Trigger::kLevel, 0), IsOk());
+  }
+
+  EXPECT_EQ(Take(*set, 500).size(), 400u);
+}
+
+TEST(InterestSetTest, ChangeReachesAWaitInProgress) {
+  const auto set = NewSet();
+  const Pipe pipe;
+  const auto token = set->Add(pipe.writer(), 0, Trigger::kLevel, 0);
+  BlockedCall wait([&] { EXPECT_THAT(WaitForever(*set), IsOkAndHolds(1u)); });
+  wait.AwaitBlocked();
+
+  EXPECT_THAT(set->Modify(*token, kOut, Trigger::kLevel, 0), IsOk());
+}
+
+TEST(InterestSetTest, FileAddedReachesAWaitInProgress) {
+  const auto set = NewSet();
+  const UniqueFd file = TemporaryFile("");
+  BlockedCall wait([&] { EXPECT_THAT(WaitForever(*set), IsOkAndHolds(1u)); });
+  wait.AwaitBlocked();
+
+  EXPECT_THAT(set->Add(file.get(), kIn, Trigger::kLevel, 0), IsOk());
+}
+
+TEST(InterestSetTest, OneShotReachesOneOfManyWaiters) {
+  const auto set = NewSet();
+  const Pipe pipe;
+  ASSERT_THAT(set->Add(pipe.reader(), kIn, Trigger::kOneShot, 0), IsOk());
+  std::atomic<int> winners{0};
+  std::atomic<int> closed{0};
+  {
+    std::vector<std::unique_ptr<BlockedCall>> waits;
+    for (int i = 0; i < 4; ++i) {
+      waits.push_back(std::make_unique<BlockedCall>(
+          [&] { ++(WaitForever(*set).ok() ? winners : closed); }));
+    }
+    for (const auto& wait : waits) {
+      wait->AwaitBlocked();
+    }
+    Write(pipe.writer(), "x");
+    while (winners == 0) {
+      std::this_thread::yield();
+    }
+    set->Close();
+  }
+
+  EXPECT_EQ(winners, 1);
+  EXPECT_EQ(closed, 3);
+}
+
+TEST(InterestSetTest, CloseEndsEveryWait) {
+  const auto set = NewSet();
+  std::vector<std::unique_ptr<BlockedCall>> waits;
+  for (int i = 0; i < 4; ++i) {
+    waits.push_back(std::make_unique<BlockedCall>(
+        [&] { EXPECT_THAT(WaitForever(*set), IsClosedError()); }));
+  }
+  for (const auto& wait : waits) {
+    wait->AwaitBlocked();
+  }
+
+  set->Close();
+  set->Close();
+}
+
+TEST(InterestSetTest, AfterCloseEverythingIsRefused) {
+  const auto set = NewSet();
+  const Pipe pipe;
+  const auto token = set->Add(pipe.reader(), kIn, Trigger::kLevel, 0);
+
+  set->Close();
+
+  EXPECT_TRUE(set->closed());
+  EXPECT_EQ(set->size(), 0u);
+  EXPECT_THAT(set->Add(pipe.reader(), kIn, Trigger::kLevel, 0),
+              IsClosedError());
+  EXPECT_THAT(set->Modify(*token, kIn, Trigger::kLevel, 0), IsClosedError());
+  EXPECT_THAT(set->Rearm(*token), IsClosedError());
+  EXPECT_THAT(set->Remove(*token), IsClosedError());
+  EXPECT_THAT(WaitForever(*set), IsClosedError());
+  EXPECT_THAT(set->fd(), IsClosedError());
+  set->Audit();
+  set->AuditNext();
+}
+
+TEST(InterestSetTest, ChangesAndOrphansBesideWaiters) {
+  const auto set = NewSet(kBorrowed);
+  const Pipe stop;
+  ASSERT_THAT(set->Add(stop.reader(), kIn, Trigger::kLevel, 99), IsOk());
+  const auto wait_until_stopped = [&] {
+    for (;;) {
+      Event room[8];
+      const auto count = set->Wait(absl::MakeSpan(room), kNever);
+      ASSERT_THAT(count, IsOk());
+      for (const Event& event : absl::MakeSpan(room, *count)) {
+        if (event.data == 99) {
+          return;
+        }
+      }
+    }
+  };
+  BlockedCall first(wait_until_stopped);
+  BlockedCall second(wait_until_stopped);
+
+  for (int i = 0; i < 200; ++i) {
+    Pipe pipe;
+    const UniqueFd copy = Duplicate(pipe.reader());
+    const auto token = set->Add(pipe.reader(), kIn, Trigger::kLevel, 1);
+    Write(pipe.writer(), "x");
+    pipe.read_end.Reset();
+    ASSERT_THAT(set->Modify(*token, kIn, Trigger::kEdge, 2), IsOk());
+    set->AuditNext();
+    ASSERT_THAT(set->Remove(*token), IsOk());
+  }
+
+  EXPECT_EQ(set->size(), 1u);
+  Write(stop.writer(), "x");
+}
+
+}  // namespace
+}  // namespace farpoll
