@@ -3,6 +3,9 @@
 // embedded mode and the tests run the same one.
 // Threads: Start, Shutdown and the destructor from one thread; the rest from
 //   any. Inside: one reactor thread, gRPC's pool.
+// The process ignores SIGPIPE from Start() on, unless it handles it: writing to
+// a pipe whose reader is gone is an error of that call, not the end of
+// everything.
 #ifndef FARPOLL_SERVER_SERVER_H_
 #define FARPOLL_SERVER_SERVER_H_
 
@@ -15,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "base/clock.h"
+#include "server/log/log.h"
 #include "server/policy/limits.h"
 
 namespace farpoll::server {
@@ -26,6 +30,8 @@ struct ServerOptions {
   Limits limits;
   // Time source of leases and timeouts; null = the real clock. Borrowed.
   const Clock* clock = nullptr;
+  // Hears what happens; null = nobody. Borrowed.
+  Log* log = nullptr;
 };
 
 class Server {
@@ -34,6 +40,7 @@ class Server {
   //   Errors: INVALID_ARGUMENT for an address that cannot be read;
   //     UNAVAILABLE when one cannot be listened on (taken, not permitted), with
   //     the address in the message; RESOURCE_EXHAUSTED.
+  // max_handles is lowered to what RLIMIT_NOFILE leaves.
   static absl::StatusOr<std::unique_ptr<Server>> Start(ServerOptions options);
   // Shuts down without grace.
   ~Server();

@@ -32,8 +32,8 @@ struct Handle {
   std::int64_t peer_id = 0;  // the other end; it may be closed by now
   std::int64_t bytes_read = 0;
   std::int64_t bytes_written = 0;
-  MonotonicTime created;
-  std::vector<std::int64_t> selectors;  // ids it is registered with
+  MonotonicTime created = {};
+  std::vector<std::int64_t> selectors = {};  // ids it is registered with
 
   bool is_socket() const { return socket_type != 0; }
   // Knows no end of file: an empty read is a message.

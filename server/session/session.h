@@ -215,6 +215,8 @@ class Session : public std::enable_shared_from_this<Session> {
   // The next result, or none: then OnReady follows when it is worth asking
   // again. A `single` wait is over when it has given its result.
   absl::optional<NamedResult> TakeResult(StreamId wait);
+  // Whether the wait still has a credit to use.
+  bool HasCredit(StreamId wait);
   absl::Status Grant(StreamId wait, std::int64_t acknowledge,
                      std::int64_t credits);
   // Apply() on the selector of a wait.

@@ -150,6 +150,12 @@ absl::optional<NamedResult> Session::TakeResult(StreamId wait_id) {
   return named;
 }
 
+bool Session::HasCredit(StreamId wait_id) {
+  MutexLock lock(&mu_);
+  const Wait* const wait = FindWait(wait_id);
+  return wait != nullptr && SelectorOf(*wait).waiter->wants_readiness();
+}
+
 absl::Status Session::Grant(StreamId wait_id, std::int64_t acknowledge,
                             std::int64_t credits) {
   MutexLock lock(&mu_);

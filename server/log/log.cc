@@ -1,0 +1,112 @@
+#include "server/log/log.h"
+
+#include <spdlog/logger.h>
+#include <spdlog/sinks/ansicolor_sink.h>
+
+#include <cerrno>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "base/errno_status.h"
+
+namespace farpoll::server {
+namespace {
+
+constexpr std::pair<absl::string_view, Log::Level> kLevels[] = {
+    {"debug", Log::Level::kDebug},     {"info", Log::Level::kInfo},
+    {"warning", Log::Level::kWarning}, {"error", Log::Level::kError},
+    {"off", Log::Level::kOff},
+};
+
+spdlog::level::level_enum ToSpdlog(Log::Level level) {
+  switch (level) {
+    case Log::Level::kDebug:
+      return spdlog::level::debug;
+    case Log::Level::kInfo:
+      return spdlog::level::info;
+    case Log::Level::kWarning:
+      return spdlog::level::warn;
+    case Log::Level::kError:
+      return spdlog::level::err;
+    case Log::Level::kOff:
+      break;
+  }
+  return spdlog::level::off;
+}
+
+std::string Quote(const std::string& text) {
+  // Invalid UTF-8 in a value must not throw: it is replaced.
+  return nlohmann::json(text).dump(-1, ' ', false,
+                                   nlohmann::json::error_handler_t::replace);
+}
+
+bool NeedsQuotes(absl::string_view value) {
+  return value.empty() ||
+         value.find_first_of(" \"=\n\t\\") != absl::string_view::npos;
+}
+
+std::string AsText(absl::string_view event, Log::Fields fields) {
+  std::string line(event);
+  for (const auto& [name, value] : fields) {
+    absl::StrAppend(&line, " ", name, "=",
+                    NeedsQuotes(value) ? Quote(value) : value);
+  }
+  return line;
+}
+
+// The members of an object whose opening the pattern writes.
+std::string AsJson(absl::string_view event, Log::Fields fields) {
+  std::string line = absl::StrCat("\"event\":", Quote(std::string(event)));
+  for (const auto& [name, value] : fields) {
+    absl::StrAppend(&line, ",", Quote(std::string(name)), ":", Quote(value));
+  }
+  return line;
+}
+
+}  // namespace
+
+Log::Log(Format format, Level level)
+    : format_(format),
+      logger_(std::make_unique<spdlog::logger>(
+          "farpolld",
+          std::make_shared<spdlog::sinks::ansicolor_stderr_sink_mt>())) {
+  logger_->set_level(ToSpdlog(level));
+  logger_->flush_on(spdlog::level::debug);
+  logger_->set_pattern(
+      format == Format::kText
+          ? "%Y-%m-%dT%H:%M:%S.%eZ %^%l%$ %v"
+          : R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})",
+      spdlog::pattern_time_type::utc);
+}
+
+Log::~Log() = default;
+
+void Log::Write(Level level, absl::string_view event, Fields fields) {
+  const spdlog::level::level_enum severity = ToSpdlog(level);
+  if (logger_->should_log(severity)) {
+    logger_->log(severity, format_ == Format::kText ? AsText(event, fields)
+                                                    : AsJson(event, fields));
+  }
+}
+
+absl::StatusOr<Log::Level> ParseLogLevel(absl::string_view name) {
+  for (const auto& [known, level] : kLevels) {
+    if (known == name) {
+      return level;
+    }
+  }
+  return MakeError(EINVAL, "", name,
+                   "expected debug, info, warning, error or off");
+}
+
+absl::StatusOr<Log::Format> ParseLogFormat(absl::string_view name) {
+  if (name == "text") {
+    return Log::Format::kText;
+  }
+  if (name == "json") {
+    return Log::Format::kJson;
+  }
+  return MakeError(EINVAL, "", name, "expected text or json");
+}
+
+}  // namespace farpoll::server

@@ -1,0 +1,267 @@
+#include "server/rpc/convert.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "base/errno_status.h"
+
+namespace farpoll::server {
+namespace {
+
+constexpr std::int64_t kMostDurationSeconds = 315'576'000'000;  // protobuf's
+constexpr std::int32_t kMostDurationNanos = 999'999'999;
+constexpr std::int32_t kDefaultPageSize = 100;
+constexpr std::int32_t kMostPageSize = 1000;
+constexpr absl::string_view kTokenPrefix = "after-";
+
+v1::ErrorInfo ToErrorInfo(const absl::Status& status) {
+  const ErrorDetail detail = DetailOf(status);
+  v1::ErrorInfo info;
+  info.set_errno_name(ErrnoName(detail.number));
+  info.set_errno_number(detail.number);
+  info.set_reason(detail.reason);
+  info.set_subject(detail.subject);
+  return info;
+}
+
+template <class Ref>
+Reference FromRef(const Ref& ref) {
+  return ref.by_case() == Ref::kName ? Reference{.id = 0, .name = ref.name()}
+                                     : Reference{.id = ref.id(), .name = ""};
+}
+
+absl::StatusOr<Trigger> ToTrigger(v1::Trigger trigger) {
+  switch (trigger) {
+    case v1::TRIGGER_UNSPECIFIED:
+    case v1::TRIGGER_LEVEL:
+      return Trigger::kLevel;
+    case v1::TRIGGER_EDGE:
+      return Trigger::kEdge;
+    case v1::TRIGGER_ONESHOT:
+      return Trigger::kOneShot;
+    default:
+      return MakeError(EINVAL, "BAD_TRIGGER", "trigger",
+                       absl::StrCat("there is no trigger ", trigger));
+  }
+}
+
+v1::Trigger ToProto(Trigger trigger) {
+  switch (trigger) {
+    case Trigger::kLevel:
+      return v1::TRIGGER_LEVEL;
+    case Trigger::kEdge:
+      return v1::TRIGGER_EDGE;
+    case Trigger::kOneShot:
+      return v1::TRIGGER_ONESHOT;
+  }
+  return v1::TRIGGER_UNSPECIFIED;
+}
+
+}  // namespace
+
+grpc::Status ToGrpc(const absl::Status& status) {
+  if (status.ok()) {
+    return grpc::Status::OK;
+  }
+  const std::string message(status.message());
+  v1::StatusDetail detail;
+  detail.set_code(static_cast<int>(status.code()));
+  detail.set_message(message);
+  detail.add_details()->PackFrom(ToErrorInfo(status));
+  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), message,
+                      detail.SerializeAsString());
+}
+
+v1::ItemError ToItemError(const absl::Status& status) {
+  v1::ItemError error;
+  error.set_code(static_cast<int>(status.code()));
+  error.set_message(std::string(status.message()));
+  *error.mutable_info() = ToErrorInfo(status);
+  return error;
+}
+
+Reference ToReference(const v1::HandleRef& ref) { return FromRef(ref); }
+Reference ToReference(const v1::SelectorRef& ref) { return FromRef(ref); }
+
+absl::StatusOr<absl::Duration> ToDuration(
+    const google::protobuf::Duration& duration, absl::string_view field) {
+  const std::int64_t seconds = duration.seconds();
+  const std::int32_t nanos = duration.nanos();
+  const bool in_range =
+      seconds >= -kMostDurationSeconds && seconds <= kMostDurationSeconds &&
+      nanos >= -kMostDurationNanos && nanos <= kMostDurationNanos;
+  const bool one_sign =
+      (seconds <= 0 || nanos >= 0) && (seconds >= 0 || nanos <= 0);
+  if (!in_range || !one_sign) {
+    return MakeError(EINVAL, "BAD_DURATION", field,
+                     absl::StrCat(field, " is no valid duration: ", seconds,
+                                  " s and ", nanos, " ns"));
+  }
+  return absl::Seconds(seconds) + absl::Nanoseconds(nanos);
+}
+
+google::protobuf::Duration ToProto(absl::Duration duration) {
+  google::protobuf::Duration proto;
+  proto.set_seconds(absl::IDivDuration(duration, absl::Seconds(1), &duration));
+  proto.set_nanos(static_cast<std::int32_t>(
+      absl::IDivDuration(duration, absl::Nanoseconds(1), &duration)));
+  return proto;
+}
+
+std::int64_t ToNanoseconds(MonotonicTime time) {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             time.time_since_epoch())
+      .count();
+}
+
+absl::StatusOr<Page> ToPage(std::int32_t page_size,
+                            const std::string& page_token) {
+  if (page_size < 0) {
+    return MakeError(EINVAL, "BAD_PAGE_SIZE", "page_size",
+                     absl::StrCat("page_size is negative: ", page_size));
+  }
+  Page page;
+  page.count = static_cast<std::size_t>(
+      page_size == 0 ? kDefaultPageSize : std::min(page_size, kMostPageSize));
+  absl::string_view token = page_token;
+  if (!token.empty() &&
+      (!absl::ConsumePrefix(&token, kTokenPrefix) ||
+       !absl::SimpleAtoi(token, &page.after) || page.after < 0)) {
+    return MakeError(EINVAL, "BAD_PAGE_TOKEN", "page_token",
+                     "page_token is not one that this server gave");
+  }
+  return page;
+}
+
+std::string NextPageToken(const Page& page, std::size_t size,
+                          std::int64_t last) {
+  return size < page.count ? "" : absl::StrCat(kTokenPrefix, last);
+}
+
+void Fill(const SessionInfo& info, v1::Session* session) {
+  session->set_id(info.id);
+  session->set_name(info.name);
+  *session->mutable_ttl() = ToProto(info.ttl);
+  *session->mutable_remaining() = ToProto(info.remaining);
+  *session->mutable_age() = ToProto(info.age);
+  session->set_handles(static_cast<std::int32_t>(info.handles));
+  session->set_selectors(static_cast<std::int32_t>(info.selectors));
+  session->set_streams(static_cast<std::int32_t>(info.streams));
+}
+
+void Fill(const HandleInfo& info, v1::Handle* handle) {
+  handle->set_id(info.id);
+  handle->set_name(info.name);
+  handle->set_kind(ToProto(info.kind));
+  handle->set_peer_id(info.peer_id);
+  handle->set_ready(info.ready);
+  handle->set_readable_bytes(info.readable_bytes);
+  handle->set_bytes_read(info.bytes_read);
+  handle->set_bytes_written(info.bytes_written);
+  handle->set_registrations(static_cast<std::int32_t>(info.registrations));
+  *handle->mutable_age() = ToProto(info.age);
+}
+
+void Fill(const SelectorInfo& info, v1::Selector* selector) {
+  selector->set_id(info.id);
+  selector->set_name(info.name);
+  selector->set_kind(ToProto(info.kind));
+  selector->set_registrations(static_cast<std::int32_t>(info.registrations));
+  selector->set_waiting(info.waiting);
+}
+
+void Fill(const RegistrationInfo& info, v1::Registration* registration) {
+  registration->set_handle_id(info.registration.handle_id);
+  registration->set_handle_name(info.handle_name);
+  registration->set_events(info.registration.asked);
+  registration->set_trigger(ToProto(info.registration.trigger));
+  registration->set_cookie(info.registration.cookie);
+  registration->set_generation(info.registration.generation);
+}
+
+void Fill(const ChangeOutcome& outcome, v1::ChangeResult* result) {
+  result->set_handle_id(outcome.handle_id);
+  if (outcome.generation.ok()) {
+    result->set_generation(*outcome.generation);
+  } else {
+    *result->mutable_error() = ToItemError(outcome.generation.status());
+  }
+}
+
+absl::StatusOr<SelectorKind> ToKind(v1::SelectorKind kind) {
+  switch (kind) {
+    case v1::SELECTOR_KIND_POLL:
+      return SelectorKind::kPoll;
+    case v1::SELECTOR_KIND_SELECT:
+      return SelectorKind::kSelect;
+    case v1::SELECTOR_KIND_DEFAULT:
+      return SelectorKind::kDefault;
+    default:
+      return MakeError(EINVAL, "BAD_KIND", "kind",
+                       "kind must be POLL, SELECT or DEFAULT");
+  }
+}
+
+v1::SelectorKind ToProto(SelectorKind kind) {
+  switch (kind) {
+    case SelectorKind::kPoll:
+      return v1::SELECTOR_KIND_POLL;
+    case SelectorKind::kSelect:
+      return v1::SELECTOR_KIND_SELECT;
+    case SelectorKind::kDefault:
+      return v1::SELECTOR_KIND_DEFAULT;
+  }
+  return v1::SELECTOR_KIND_UNSPECIFIED;
+}
+
+v1::HandleKind ToProto(HandleKind kind) {
+  switch (kind) {
+    case HandleKind::kPipeReader:
+      return v1::HANDLE_KIND_PIPE_READER;
+    case HandleKind::kPipeWriter:
+      return v1::HANDLE_KIND_PIPE_WRITER;
+    case HandleKind::kSocket:
+      return v1::HANDLE_KIND_SOCKET;
+  }
+  return v1::HANDLE_KIND_UNSPECIFIED;
+}
+
+absl::StatusOr<Change> ToChange(Change::Kind kind, const v1::Interest& item) {
+  const absl::StatusOr<Trigger> trigger = ToTrigger(item.trigger());
+  if (!trigger.ok()) {
+    return trigger.status();
+  }
+  Change change;
+  change.kind = kind;
+  change.handle = ToReference(item.handle());
+  if (item.has_events()) {
+    change.interest.events = item.events();
+  }
+  change.interest.trigger = *trigger;
+  change.interest.cookie = item.cookie();
+  return change;
+}
+
+absl::StatusOr<Change> ToChange(const v1::Change& change) {
+  switch (change.kind_case()) {
+    case v1::Change::kAdd:
+      return ToChange(Change::Kind::kRegister, change.add());
+    case v1::Change::kModify:
+      return ToChange(Change::Kind::kModify, change.modify());
+    case v1::Change::kRemove:
+      return Change{.kind = Change::Kind::kUnregister,
+                    .handle = ToReference(change.remove()),
+                    .interest = {}};
+    case v1::Change::KIND_NOT_SET:
+      break;
+  }
+  return MakeError(EINVAL, "BAD_CHANGE", "changes",
+                   "a change is neither add, modify nor remove");
+}
+
+}  // namespace farpoll::server

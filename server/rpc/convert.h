@@ -1,0 +1,104 @@
+// server/rpc/convert.h: room: server/rpc. Wire messages <-> the server's
+// values. Threads: pure functions.
+#ifndef FARPOLL_SERVER_RPC_CONVERT_H_
+#define FARPOLL_SERVER_RPC_CONVERT_H_
+
+#include <grpcpp/support/status.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "absl/types/optional.h"
+#include "base/clock.h"
+#include "base/timeout.h"
+#include "farpoll/v1/error.pb.h"
+#include "farpoll/v1/event.pb.h"
+#include "farpoll/v1/handle.pb.h"
+#include "farpoll/v1/selector.pb.h"
+#include "farpoll/v1/session.pb.h"
+#include "google/protobuf/duration.pb.h"
+#include "server/session/session.h"
+
+namespace farpoll::server {
+
+// The code, the message, and an ErrorInfo as binary details.
+grpc::Status ToGrpc(const absl::Status& status);
+v1::ItemError ToItemError(const absl::Status& status);
+
+Reference ToReference(const v1::HandleRef& ref);
+Reference ToReference(const v1::SelectorRef& ref);
+
+//   Errors: INVALID_ARGUMENT (EINVAL, BAD_DURATION) for a duration out of
+//     protobuf's range or of mixed signs; `field` as subject.
+absl::StatusOr<absl::Duration> ToDuration(
+    const google::protobuf::Duration& duration, absl::string_view field);
+// A request's `timeout`, unset meaning for ever. Errors: as ToDuration.
+template <class Request>
+absl::StatusOr<Timeout> ToTimeout(const Request& request) {
+  if (!request.has_timeout()) {
+    return Timeout::Forever();
+  }
+  const absl::StatusOr<absl::Duration> span =
+      ToDuration(request.timeout(), "timeout");
+  if (!span.ok()) {
+    return span.status();
+  }
+  return Timeout(*span);
+}
+google::protobuf::Duration ToProto(absl::Duration duration);
+std::int64_t ToNanoseconds(MonotonicTime time);
+
+// A list request's page: objects after position `after`, `count` at most.
+struct Page {
+  std::int64_t after = 0;
+  std::size_t count = 0;
+};
+//   Errors: INVALID_ARGUMENT (EINVAL: BAD_PAGE_SIZE, BAD_PAGE_TOKEN).
+absl::StatusOr<Page> ToPage(std::int32_t page_size,
+                            const std::string& page_token);
+// The token of the page that follows one of `size` objects ending at `last`;
+// empty when the page was not full.
+std::string NextPageToken(const Page& page, std::size_t size,
+                          std::int64_t last);
+
+void Fill(const SessionInfo& info, v1::Session* session);
+void Fill(const HandleInfo& info, v1::Handle* handle);
+void Fill(const SelectorInfo& info, v1::Selector* selector);
+void Fill(const RegistrationInfo& info, v1::Registration* registration);
+void Fill(const ChangeOutcome& outcome, v1::ChangeResult* result);
+
+absl::StatusOr<SelectorKind> ToKind(v1::SelectorKind kind);
+v1::SelectorKind ToProto(SelectorKind kind);
+v1::HandleKind ToProto(HandleKind kind);
+
+//   Errors: INVALID_ARGUMENT (EINVAL) for a trigger that is none.
+absl::StatusOr<Change> ToChange(Change::Kind kind, const v1::Interest& item);
+absl::StatusOr<Change> ToChange(const v1::Change& change);
+
+// Appends the events of a result, with names if it has them.
+template <class Response>
+void FillEvents(const NamedResult& named, Response* response) {
+  const std::vector<ReadyEvent>& events = named.result.events;
+  response->mutable_events()->Reserve(static_cast<int>(events.size()));
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    v1::Event* const event = response->add_events();
+    event->set_handle_id(events[i].handle_id);
+    event->set_events(events[i].events);
+    event->set_cookie(events[i].cookie);
+    event->set_generation(events[i].generation);
+    if (!named.names.empty()) {
+      event->set_handle_name(named.names[i]);
+    }
+  }
+  response->set_sampled_at_ns(ToNanoseconds(named.result.sampled_at));
+}
+
+}  // namespace farpoll::server
+
+#endif  // FARPOLL_SERVER_RPC_CONVERT_H_

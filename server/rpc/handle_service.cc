@@ -1,0 +1,178 @@
+#include "server/rpc/handle_service.h"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/errno_status.h"
+#include "server/rpc/convert.h"
+#include "server/rpc/unary.h"
+
+namespace farpoll::server {
+namespace {
+
+absl::StatusOr<int> ToSocketType(v1::SocketType type) {
+  switch (type) {
+    case v1::SOCKET_TYPE_UNSPECIFIED:
+    case v1::SOCKET_TYPE_STREAM:
+      return SOCK_STREAM;
+    case v1::SOCKET_TYPE_DATAGRAM:
+      return SOCK_DGRAM;
+    case v1::SOCKET_TYPE_SEQPACKET:
+      return SOCK_SEQPACKET;
+    default:
+      return MakeError(EINVAL, "BAD_SOCKET_TYPE", "type",
+                       absl::StrCat("there is no socket type ", type));
+  }
+}
+
+absl::StatusOr<int> ToShutdownHow(v1::Direction direction) {
+  switch (direction) {
+    case v1::DIRECTION_READ:
+      return SHUT_RD;
+    case v1::DIRECTION_WRITE:
+      return SHUT_WR;
+    case v1::DIRECTION_BOTH:
+      return SHUT_RDWR;
+    default:
+      return MakeError(EINVAL, "BAD_DIRECTION", "direction",
+                       "direction must be READ, WRITE or BOTH");
+  }
+}
+
+v1::ReadOutcome ToProto(ReadResult::Outcome outcome) {
+  switch (outcome) {
+    case ReadResult::Outcome::kData:
+      return v1::READ_OUTCOME_DATA;
+    case ReadResult::Outcome::kWouldBlock:
+      return v1::READ_OUTCOME_WOULD_BLOCK;
+    case ReadResult::Outcome::kEndOfFile:
+      return v1::READ_OUTCOME_END_OF_FILE;
+  }
+  return v1::READ_OUTCOME_UNSPECIFIED;
+}
+
+}  // namespace
+
+grpc::ServerUnaryReactor* HandleService::CreatePipe(
+    grpc::CallbackServerContext* context, const v1::CreatePipeRequest* request,
+    v1::CreatePipeResponse* response) {
+  return AnswerWith(context, table_, request->session(), [&](Session& session) {
+    const auto pipe =
+        session.CreatePipe(request->reader_name(), request->writer_name(),
+                           request->capacity_bytes());
+    if (pipe.ok()) {
+      Fill(pipe->first, response->mutable_reader());
+      Fill(pipe->second, response->mutable_writer());
+    }
+    return pipe.status();
+  });
+}
+
+grpc::ServerUnaryReactor* HandleService::CreateSocketPair(
+    grpc::CallbackServerContext* context,
+    const v1::CreateSocketPairRequest* request,
+    v1::CreateSocketPairResponse* response) {
+  return AnswerWith(context, table_, request->session(), [&](Session& session) {
+    const absl::StatusOr<int> type = ToSocketType(request->type());
+    if (!type.ok()) {
+      return type.status();
+    }
+    const auto pair = session.CreateSocketPair(request->first_name(),
+                                               request->second_name(), *type);
+    if (pair.ok()) {
+      Fill(pair->first, response->mutable_first());
+      Fill(pair->second, response->mutable_second());
+    }
+    return pair.status();
+  });
+}
+
+grpc::ServerUnaryReactor* HandleService::Read(
+    grpc::CallbackServerContext* context, const v1::ReadRequest* request,
+    v1::ReadResponse* response) {
+  return AnswerWith(context, table_, request->session(), [&](Session& session) {
+    absl::StatusOr<ReadResult> result =
+        session.Read(ToReference(request->handle()), request->max_bytes());
+    if (result.ok()) {
+      response->set_data(std::move(result->data));
+      response->set_outcome(ToProto(result->outcome));
+    }
+    return result.status();
+  });
+}
+
+grpc::ServerUnaryReactor* HandleService::Write(
+    grpc::CallbackServerContext* context, const v1::WriteRequest* request,
+    v1::WriteResponse* response) {
+  return AnswerWith(context, table_, request->session(), [&](Session& session) {
+    const absl::StatusOr<WriteResult> result =
+        session.Write(ToReference(request->handle()), request->data());
+    if (result.ok()) {
+      response->set_bytes_written(
+          static_cast<std::int32_t>(result->bytes_written));
+      response->set_would_block(result->would_block);
+    }
+    return result.status();
+  });
+}
+
+grpc::ServerUnaryReactor* HandleService::Shutdown(
+    grpc::CallbackServerContext* context, const v1::ShutdownRequest* request,
+    v1::ShutdownResponse* /*response*/) {
+  return AnswerWith(context, table_, request->session(), [&](Session& session) {
+    const absl::StatusOr<int> how = ToShutdownHow(request->direction());
+    return how.ok()
+               ? session.ShutdownHandle(ToReference(request->handle()), *how)
+               : how.status();
+  });
+}
+
+grpc::ServerUnaryReactor* HandleService::GetHandle(
+    grpc::CallbackServerContext* context, const v1::GetHandleRequest* request,
+    v1::GetHandleResponse* response) {
+  return AnswerWith(context, table_, request->session(), [&](Session& session) {
+    const absl::StatusOr<HandleInfo> info =
+        session.GetHandle(ToReference(request->handle()));
+    if (info.ok()) {
+      Fill(*info, response->mutable_handle());
+    }
+    return info.status();
+  });
+}
+
+grpc::ServerUnaryReactor* HandleService::ListHandles(
+    grpc::CallbackServerContext* context, const v1::ListHandlesRequest* request,
+    v1::ListHandlesResponse* response) {
+  return AnswerWith(context, table_, request->session(), [&](Session& session) {
+    const absl::StatusOr<Page> page =
+        ToPage(request->page_size(), request->page_token());
+    if (!page.ok()) {
+      return page.status();
+    }
+    const absl::StatusOr<std::vector<HandleInfo>> list =
+        session.ListHandles(page->after, page->count);
+    if (!list.ok()) {
+      return list.status();
+    }
+    for (const HandleInfo& info : *list) {
+      Fill(info, response->add_handles());
+    }
+    response->set_next_page_token(NextPageToken(
+        *page, list->size(), list->empty() ? 0 : list->back().id));
+    return absl::OkStatus();
+  });
+}
+
+grpc::ServerUnaryReactor* HandleService::Close(
+    grpc::CallbackServerContext* context, const v1::CloseRequest* request,
+    v1::CloseResponse* /*response*/) {
+  return AnswerWith(context, table_, request->session(), [&](Session& session) {
+    return session.CloseHandle(ToReference(request->handle()));
+  });
+}
+
+}  // namespace farpoll::server

@@ -1,0 +1,163 @@
+#include "server/rpc/wait_call.h"
+
+#include <utility>
+
+#include "server/rpc/convert.h"
+
+namespace farpoll::server {
+
+void WaitCall::OnCancel() {
+  cancelled_ = true;
+  if (session_ != nullptr) {
+    session_->EndWait(wait_);
+  }
+  FinishOnce(absl::CancelledError("the client cancelled the wait"));
+}
+
+void WaitCall::OnDone() {
+  if (cancelled_) {
+    OnUndelivered();
+  }
+  self_.reset();
+}
+
+bool WaitCall::FinishOnce(const absl::Status& status) {
+  if (finished_.exchange(true)) {
+    return false;
+  }
+  Finish(ToGrpc(status));
+  return true;
+}
+
+// ---- Poll.
+
+grpc::ServerUnaryReactor* PollCall::Start(SessionTable& table,
+                                          const v1::PollRequest& request,
+                                          v1::PollResponse* response) {
+  const std::shared_ptr<PollCall> call(new PollCall(response));
+  call->Keep(call);
+  if (const absl::Status begun = call->Begin(table, request); !begun.ok()) {
+    call->FinishOnce(begun);
+  } else {
+    call->Look();
+  }
+  return call.get();
+}
+
+absl::Status PollCall::Begin(SessionTable& table,
+                             const v1::PollRequest& request) {
+  const absl::StatusOr<Timeout> timeout = ToTimeout(request);
+  if (!timeout.ok()) {
+    return timeout.status();
+  }
+  absl::StatusOr<std::shared_ptr<Session>> session =
+      table.Find(request.session());
+  if (!session.ok()) {
+    return session.status();
+  }
+  session_ = *std::move(session);
+  selector_ = ToReference(request.selector());
+  const absl::StatusOr<StreamId> wait = session_->BeginWait(
+      Session::WaitRequest{.selector = selector_,
+                           .max_events = request.max_events(),
+                           .timeout = *timeout,
+                           .with_names = request.with_names(),
+                           .resume_after = absl::nullopt,
+                           .single = true},
+      std::static_pointer_cast<WaitSink>(shared_from_this()));
+  if (wait.ok()) {
+    wait_ = *wait;
+  }
+  return wait.status();
+}
+
+void PollCall::Look() {
+  absl::optional<NamedResult> named = session_->TakeResult(wait_);
+  if (!named.has_value()) {
+    return;
+  }
+  FillEvents(*named, response_);
+  sent_ = std::move(named->result);
+  if (!FinishOnce(absl::OkStatus())) {
+    // Ended or cancelled just before: nobody will see this result.
+    session_->GiveBack(selector_, *std::exchange(sent_, absl::nullopt));
+  }
+}
+
+void PollCall::OnUndelivered() {
+  if (sent_.has_value()) {
+    session_->GiveBack(selector_, *sent_);
+  }
+}
+
+// ---- Select.
+
+grpc::ServerUnaryReactor* SelectCall::Start(SessionTable& table,
+                                            const v1::SelectRequest& request,
+                                            v1::SelectResponse* response) {
+  const std::shared_ptr<SelectCall> call(new SelectCall(response));
+  call->Keep(call);
+  if (const absl::Status begun = call->Begin(table, request); !begun.ok()) {
+    call->FinishOnce(begun);
+  } else {
+    call->Look();
+  }
+  return call.get();
+}
+
+absl::Status SelectCall::Begin(SessionTable& table,
+                               const v1::SelectRequest& request) {
+  const absl::StatusOr<Timeout> timeout = ToTimeout(request);
+  if (!timeout.ok()) {
+    return timeout.status();
+  }
+  absl::StatusOr<std::shared_ptr<Session>> session =
+      table.Find(request.session());
+  if (!session.ok()) {
+    return session.status();
+  }
+  session_ = *std::move(session);
+  Session::SelectRequest select{.timeout = *timeout};
+  for (const v1::HandleRef& handle : request.read()) {
+    select.read.push_back(ToReference(handle));
+  }
+  for (const v1::HandleRef& handle : request.write()) {
+    select.write.push_back(ToReference(handle));
+  }
+  for (const v1::HandleRef& handle : request.except()) {
+    select.except.push_back(ToReference(handle));
+  }
+  const absl::StatusOr<Session::SelectStart> start = session_->BeginSelect(
+      select, std::static_pointer_cast<WaitSink>(shared_from_this()));
+  if (!start.ok()) {
+    return start.status();
+  }
+  if (start->answer.has_value()) {
+    Answer(*start->answer);
+  } else {
+    wait_ = start->wait;
+  }
+  return absl::OkStatus();
+}
+
+void SelectCall::Look() {
+  const absl::optional<absl::StatusOr<SelectSets>> sets =
+      session_->TakeSelect(wait_);
+  if (!sets.has_value()) {
+    return;
+  }
+  if (sets->ok()) {
+    Answer(**sets);
+  } else {
+    FinishOnce(sets->status());
+  }
+}
+
+void SelectCall::Answer(const SelectSets& sets) {
+  response_->mutable_read()->Add(sets.read.begin(), sets.read.end());
+  response_->mutable_write()->Add(sets.write.begin(), sets.write.end());
+  response_->mutable_except()->Add(sets.except.begin(), sets.except.end());
+  FinishOnce(absl::OkStatus());
+}
+
+}  // namespace farpoll::server

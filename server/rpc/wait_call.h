@@ -1,0 +1,87 @@
+// server/rpc/wait_call.h: room: server/rpc. Unary calls that wait: Poll and
+// Select, each a wait of one result.
+// Threads: gRPC's pool; OnReady and OnEnded from any.
+#ifndef FARPOLL_SERVER_RPC_WAIT_CALL_H_
+#define FARPOLL_SERVER_RPC_WAIT_CALL_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <atomic>
+#include <memory>
+
+#include "absl/status/status.h"
+#include "absl/types/optional.h"
+#include "farpoll/v1/selector.pb.h"
+#include "server/session/session_table.h"
+
+namespace farpoll::server {
+
+// What Poll and Select share: the call finishes once, by the first of a result,
+// the end of what it waits on, or its client's cancellation.
+class WaitCall : public grpc::ServerUnaryReactor,
+                 public WaitSink,
+                 public std::enable_shared_from_this<WaitCall> {
+ public:
+  void OnCancel() override;
+  void OnDone() override;
+  void OnReady() override { Look(); }
+  void OnEnded(absl::Status why) override { FinishOnce(why); }
+
+ protected:
+  // Lets gRPC hold the call until OnDone().
+  void Keep(std::shared_ptr<WaitCall> self) { self_ = std::move(self); }
+
+  // Answers if there is a result by now.
+  virtual void Look() = 0;
+  // The client did not get the answer that was sent.
+  virtual void OnUndelivered() {}
+
+  // Finishes the call; false when it is finished already.
+  bool FinishOnce(const absl::Status& status);
+
+  std::shared_ptr<Session> session_;  // shared with the session table
+  std::atomic<StreamId> wait_{0};
+
+ private:
+  std::shared_ptr<WaitCall> self_;  // shared with gRPC, until OnDone
+  std::atomic<bool> finished_{false};
+  std::atomic<bool> cancelled_{false};
+};
+
+class PollCall final : public WaitCall {
+ public:
+  static grpc::ServerUnaryReactor* Start(SessionTable& table,
+                                         const v1::PollRequest& request,
+                                         v1::PollResponse* response);
+
+ private:
+  explicit PollCall(v1::PollResponse* response) : response_(response) {}
+
+  absl::Status Begin(SessionTable& table, const v1::PollRequest& request);
+  void Look() override;
+  void OnUndelivered() override;
+
+  v1::PollResponse* const response_;
+  Reference selector_;
+  absl::optional<Result> sent_;
+};
+
+class SelectCall final : public WaitCall {
+ public:
+  static grpc::ServerUnaryReactor* Start(SessionTable& table,
+                                         const v1::SelectRequest& request,
+                                         v1::SelectResponse* response);
+
+ private:
+  explicit SelectCall(v1::SelectResponse* response) : response_(response) {}
+
+  absl::Status Begin(SessionTable& table, const v1::SelectRequest& request);
+  void Look() override;
+  void Answer(const SelectSets& sets);
+
+  v1::SelectResponse* const response_;
+};
+
+}  // namespace farpoll::server
+
+#endif  // FARPOLL_SERVER_RPC_WAIT_CALL_H_

@@ -1,0 +1,254 @@
+#include "server/server.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "base/errno_status.h"
+#include "server/address.h"
+#include "server/heartbeat.h"
+#include "server/reactor/reactor.h"
+#include "server/rpc/handle_service.h"
+#include "server/rpc/selector_service.h"
+#include "server/rpc/server_service.h"
+#include "server/rpc/session_service.h"
+#include "server/session/session_table.h"
+
+namespace farpoll::server {
+namespace {
+
+// Descriptors kept for connections, selectors and the server itself, as far as
+// a small limit allows.
+constexpr std::int64_t kReservedDescriptors = 512;
+
+// A silent peer is asked for a sign of life after the first, and given up after
+// the second.
+constexpr int kKeepaliveTimeMs = 20'000;
+constexpr int kKeepaliveTimeoutMs = 10'000;
+// Clients may ask as often as that.
+constexpr int kLeastPingIntervalMs = 5'000;
+
+void IgnoreSigpipe() {
+  struct sigaction action {};
+  if (sigaction(SIGPIPE, nullptr, &action) == 0 &&
+      action.sa_handler == SIG_DFL) {
+    action.sa_handler = SIG_IGN;
+    sigaction(SIGPIPE, &action, nullptr);
+  }
+}
+
+// Health checking and reflection join every server of the process once.
+void AddStandardServices() {
+  static const bool added = [] {
+    grpc::EnableDefaultHealthCheckService(true);
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    return true;
+  }();
+  (void)added;
+}
+
+Limits FitToDescriptors(Limits limits) {
+  rlimit descriptors{};
+  if (getrlimit(RLIMIT_NOFILE, &descriptors) == 0 &&
+      descriptors.rlim_cur != RLIM_INFINITY) {
+    const auto most = static_cast<std::int64_t>(descriptors.rlim_cur);
+    const std::int64_t reserve = std::min(kReservedDescriptors, most / 4);
+    limits.max_handles = std::min(limits.max_handles, most - reserve);
+  }
+  return limits;
+}
+
+// Tells runs of a server apart, and grows from one to the next.
+std::int64_t NewEpoch() { return absl::ToUnixMicros(absl::Now()); }
+
+// Makes sockets private to their owner while it lives. gRPC creates them in
+// BuildAndStart(), and between bind and chmod anybody could connect.
+class PrivateUmask {
+ public:
+  PrivateUmask() : before_(umask(077)) {}
+  ~PrivateUmask() { umask(before_); }
+  PrivateUmask(const PrivateUmask&) = delete;
+  PrivateUmask& operator=(const PrivateUmask&) = delete;
+
+ private:
+  const mode_t before_;
+};
+
+}  // namespace
+
+// In order of construction; taken down by Shutdown() top down.
+class Server::Rooms {
+ public:
+  Rooms(const Limits& limits, const Clock* clock, Log* log,
+        std::unique_ptr<Reactor> reactor)
+      : log_(log),
+        epoch_(NewEpoch()),
+        clock_(clock),
+        reactor_(std::move(reactor)),
+        sessions_(std::make_unique<SessionTable>(
+            limits, clock, reactor_.get(),
+            [this](absl::string_view what, const Session& session) {
+              Say(absl::StrCat("session.", what),
+                  {{"id", session.id()},
+                   {"name", session.name()},
+                   {"ttl", absl::FormatDuration(session.ttl())}});
+            })),
+        session_service_(sessions_.get()),
+        handle_service_(sessions_.get()),
+        selector_service_(sessions_.get(), epoch_),
+        server_service_(sessions_.get(), clock, epoch_) {}
+
+  absl::Status Listen(const std::vector<std::string>& listen);
+  void Shutdown(absl::Duration grace);
+
+  const std::vector<std::string>& addresses() const { return addresses_; }
+  std::shared_ptr<grpc::Channel> InProcessChannel() {
+    return grpc_server_->InProcessChannel(grpc::ChannelArguments());
+  }
+
+ private:
+  void Configure(grpc::ServerBuilder& builder);
+  void Say(absl::string_view event, Log::Fields fields) {
+    if (log_ != nullptr) {
+      log_->Write(Log::Level::kInfo, event, fields);
+    }
+  }
+
+  Log* const log_;
+  const std::int64_t epoch_;
+  const Clock* const clock_;
+  std::unique_ptr<Reactor> reactor_;
+  const std::unique_ptr<SessionTable> sessions_;
+  SessionService session_service_;
+  HandleService handle_service_;
+  SelectorService selector_service_;
+  ServerService server_service_;
+  std::unique_ptr<grpc::Server> grpc_server_;
+  std::unique_ptr<Heartbeat> heartbeat_;
+  std::vector<std::string> addresses_;
+};
+
+void Server::Rooms::Configure(grpc::ServerBuilder& builder) {
+  builder.RegisterService(&session_service_);
+  builder.RegisterService(&handle_service_);
+  builder.RegisterService(&selector_service_);
+  builder.RegisterService(&server_service_);
+  // Two servers on one port would share its connections at random.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
+                             kKeepaliveTimeoutMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(
+      GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+      kLeastPingIntervalMs);
+}
+
+absl::Status Server::Rooms::Listen(const std::vector<std::string>& listen) {
+  std::vector<Address> addresses;
+  for (const std::string& text : listen) {
+    absl::StatusOr<Address> address = ParseAddress(text);
+    if (!address.ok()) {
+      return address.status();
+    }
+    if (const absl::Status free = ProbeAddress(*address); !free.ok()) {
+      return free;
+    }
+    addresses.push_back(*std::move(address));
+  }
+  grpc::ServerBuilder builder;
+  Configure(builder);
+  std::vector<int> ports(addresses.size(), 0);
+  for (std::size_t i = 0; i < addresses.size(); ++i) {
+    builder.AddListeningPort(addresses[i].Text(),
+                             grpc::InsecureServerCredentials(), &ports[i]);
+  }
+  {
+    const PrivateUmask private_sockets;
+    grpc_server_ = builder.BuildAndStart();
+  }
+  if (grpc_server_ == nullptr) {
+    return MakeError(absl::StatusCode::kUnavailable, EADDRINUSE,
+                     "CANNOT_LISTEN", "server",
+                     "gRPC could not listen on the addresses given");
+  }
+  for (std::size_t i = 0; i < addresses.size(); ++i) {
+    if (!addresses[i].is_unix()) {
+      addresses[i].port = static_cast<std::uint16_t>(ports[i]);
+    }
+    addresses_.push_back(addresses[i].Text());
+    Say("server.listening", {{"address", addresses_.back()}});
+  }
+  heartbeat_ =
+      std::make_unique<Heartbeat>(reactor_.get(), clock_, InProcessChannel());
+  return absl::OkStatus();
+}
+
+void Server::Rooms::Shutdown(absl::Duration grace) {
+  if (reactor_ == nullptr) {
+    return;
+  }
+  Say("server.stopping", {{"grace", absl::FormatDuration(grace)}});
+  sessions_->Drain();
+  if (grpc_server_ != nullptr) {
+    if (auto* const health = grpc_server_->GetHealthCheckService()) {
+      health->SetServingStatus(false);
+    }
+    heartbeat_.reset();
+    grpc_server_->Shutdown(std::chrono::system_clock::now() +
+                           absl::ToChronoMilliseconds(grace));
+    grpc_server_->Wait();
+  }
+  sessions_->EndAll();
+  reactor_.reset();
+  grpc_server_.reset();
+  Say("server.stopped", {});
+}
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options) {
+  static const RealClock real_clock;
+  if (const absl::Status good = CheckLimits(options.limits); !good.ok()) {
+    return good;
+  }
+  IgnoreSigpipe();
+  AddStandardServices();
+  const Clock* const clock =
+      options.clock != nullptr ? options.clock : &real_clock;
+  absl::StatusOr<std::unique_ptr<Reactor>> reactor = Reactor::Start(clock);
+  if (!reactor.ok()) {
+    return reactor.status();
+  }
+  auto rooms = std::make_unique<Rooms>(FitToDescriptors(options.limits), clock,
+                                       options.log, *std::move(reactor));
+  const absl::Status listening = rooms->Listen(options.listen);
+  if (!listening.ok()) {
+    rooms->Shutdown(absl::ZeroDuration());
+    return listening;
+  }
+  return std::unique_ptr<Server>(new Server(std::move(rooms)));
+}
+
+Server::Server(std::unique_ptr<Rooms> rooms) : rooms_(std::move(rooms)) {}
+
+Server::~Server() { Shutdown(absl::ZeroDuration()); }
+
+const std::vector<std::string>& Server::addresses() const {
+  return rooms_->addresses();
+}
+
+std::shared_ptr<grpc::Channel> Server::InProcessChannel() {
+  return rooms_->InProcessChannel();
+}
+
+void Server::Shutdown(absl::Duration grace) { rooms_->Shutdown(grace); }
+
+}  // namespace farpoll::server
