@@ -26,7 +26,7 @@
 namespace farpoll {
 namespace {
 
-constexpr int kSteps = 1500;
+constexpr int kSteps = 600;
 constexpr std::size_t kMostPairs = 12;
 
 // (number, revents) in the order of registration.
