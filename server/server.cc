@@ -67,6 +67,9 @@ Limits FitToDescriptors(Limits limits) {
   return limits;
 }
 
+// Enough of a session's id to recognise it; the whole is the key to it.
+std::string Shorten(const std::string& id) { return id.substr(0, 8) + "..."; }
+
 // Tells runs of a server apart, and grows from one to the next.
 std::int64_t NewEpoch() { return absl::ToUnixMicros(absl::Now()); }
 
@@ -98,7 +101,7 @@ class Server::Rooms {
             limits, clock, reactor_.get(),
             [this](absl::string_view what, const Session& session) {
               Say(absl::StrCat("session.", what),
-                  {{"id", session.id()},
+                  {{"id", Shorten(session.id())},
                    {"name", session.name()},
                    {"ttl", absl::FormatDuration(session.ttl())}});
             })),

@@ -25,14 +25,12 @@ void WaitStream::OnReadDone(bool ok) {
     Pump();  // credits given already are still honoured
     return;
   }
+  // Asked before Serve(): once the answer is there, another thread may send it
+  // and start the next read into request_.
+  const bool answer_first = request_.changes_size() != 0;
   if (const absl::Status served = Serve(); !served.ok()) {
     End(served);
     return;
-  }
-  bool answer_first;
-  {
-    MutexLock lock(&mu_);
-    answer_first = change_response_.has_value();
   }
   if (!answer_first) {
     StartRead(&request_);
@@ -59,16 +57,15 @@ absl::Status WaitStream::Serve() {
       return opened;
     }
   }
+  const bool grants = request_.has_grant();
+  const v1::WaitGrant grant = request_.grant();
   if (request_.changes_size() != 0) {
     if (const absl::Status changed = Change(); !changed.ok()) {
       return changed;
     }
   }
-  if (request_.has_grant()) {
-    return session->Grant(wait, request_.grant().acknowledge(),
-                          request_.grant().credits());
-  }
-  return absl::OkStatus();
+  return grants ? session->Grant(wait, grant.acknowledge(), grant.credits())
+                : absl::OkStatus();
 }
 
 absl::Status WaitStream::Open(const v1::WaitOpen& open) {

@@ -208,7 +208,7 @@ std::vector<ReadyEvent> Selector::Collect(std::size_t max_events,
       continue;
     }
     if (slot.muted) {
-      (void)Rearm(slot);
+      Unmute(slot);
     }
     events.push_back(ReadyEvent{.handle_id = registration.handle_id,
                                 .events = reported,
@@ -247,6 +247,16 @@ void Selector::Mute(Slot& slot) {
   (void)interest_->Modify(
       slot.token, slot.registration.asked, Trigger::kEdge,
       static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(&slot)));
+}
+
+void Selector::Unmute(Slot& slot) {
+  if (KernelTrigger(slot.registration) == slot.registration.trigger) {
+    (void)Rearm(slot);
+    return;
+  }
+  // It is being reported: silent until the acknowledgement brings it back.
+  slot.muted = false;
+  (void)interest_->Remove(std::exchange(slot.token, 0));
 }
 
 void Selector::SetQuiet(bool quiet, const std::vector<ReadyEvent>& standing) {

@@ -120,6 +120,7 @@ class Selector {
   absl::Status AddSlot(const Registration& registration, int fd);
   absl::Status Rearm(Slot& slot);
   void Mute(Slot& slot);
+  void Unmute(Slot& slot);
   void Erase(std::int64_t handle_id);
   // Takes NVAL reports of closed handles into `events`.
   void TakeClosed(std::size_t max_events, std::vector<ReadyEvent>* events);
