@@ -1,0 +1,23 @@
+// client/cli/made_handles.h: room: cli. What the verbs that make two handles
+// show of them.
+#ifndef FARPOLL_CLIENT_CLI_MADE_HANDLES_H_
+#define FARPOLL_CLIENT_CLI_MADE_HANDLES_H_
+
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "client/cli/output.h"
+#include "client/handle.h"
+
+namespace farpoll::cli {
+
+// Shows both ends under the keys of their message, and leaves them to their
+// session.
+absl::Status ShowMade(Output& out,
+                      const std::pair<std::string, std::string>& keys,
+                      Handle& first, Handle& second);
+
+}  // namespace farpoll::cli
+
+#endif  // FARPOLL_CLIENT_CLI_MADE_HANDLES_H_

@@ -1,0 +1,172 @@
+#include <unistd.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "client/cli/failure.h"
+#include "client/cli/verbs.h"
+
+namespace farpoll::cli {
+namespace {
+
+struct Arguments {
+  std::string handle;
+  std::int32_t max_bytes = 0;
+  bool follow = false;
+  bool raw = false;
+};
+
+constexpr std::int32_t kChunkBytes = 64 << 10;
+
+bool IsText(absl::string_view bytes) {
+  for (const char byte : bytes) {
+    const auto code = static_cast<unsigned char>(byte);
+    if ((code < 0x20 && byte != '\n' && byte != '\r' && byte != '\t') ||
+        code == 0x7f) {
+      return false;
+    }
+  }
+  return true;
+}
+
+absl::Status Show(Runtime& run, const Arguments& arguments,
+                  const ReadResult& result) {
+  if (!run.out().is_table()) {
+    v1::ReadResponse response;
+    response.set_data(result.data);
+    response.set_outcome(result.end_of_file   ? v1::READ_OUTCOME_END_OF_FILE
+                         : result.would_block ? v1::READ_OUTCOME_WOULD_BLOCK
+                                              : v1::READ_OUTCOME_DATA);
+    return run.out().Object(ToJson(response), {});
+  }
+  if (!arguments.raw && ::isatty(STDOUT_FILENO) == 1 && !IsText(result.data)) {
+    return LocalError(
+        absl::StrCat("took ", result.data.size(),
+                     " bytes that a terminal would not show as they are"),
+        "send them to a file or a pipe, or add --raw");
+  }
+  return run.out().Raw(result.data);
+}
+
+// Takes what is there: once with -n, else until nothing is left. Tells whether
+// the end of file was met.
+absl::StatusOr<bool> Drain(Runtime& run, const Arguments& arguments,
+                           Handle& handle, bool* took_any) {
+  for (;;) {
+    const absl::StatusOr<ReadResult> result = handle.Read(
+        arguments.max_bytes > 0 ? arguments.max_bytes : kChunkBytes);
+    if (!result.ok()) {
+      return result.status();
+    }
+    if (result->would_block) {
+      return false;
+    }
+    if (!result->end_of_file || !run.out().is_table()) {
+      const absl::Status shown = Show(run, arguments, *result);
+      if (!shown.ok()) {
+        return shown;
+      }
+    }
+    if (result->end_of_file) {
+      return true;
+    }
+    *took_any = true;
+    // One JSON document a command, and one chunk with -n.
+    if (!arguments.follow &&
+        (arguments.max_bytes > 0 || run.out().format() == Format::kJson)) {
+      return false;
+    }
+  }
+}
+
+// Reads until the end of file, waiting for readiness in between.
+absl::Status Follow(Runtime& run, const Arguments& arguments, Session& session,
+                    Handle& handle) {
+  absl::StatusOr<Selector> selector =
+      session.CreateSelector(v1::SELECTOR_KIND_POLL);
+  if (!selector.ok()) {
+    return selector.status();
+  }
+  const absl::Status registered = selector->Register(handle, kIn).status();
+  if (!registered.ok()) {
+    return registered;
+  }
+  for (;;) {
+    bool took_any = false;
+    const absl::StatusOr<bool> ended = Drain(run, arguments, handle, &took_any);
+    if (!ended.ok()) {
+      return ended.status();
+    }
+    if (*ended) {
+      return absl::OkStatus();
+    }
+    const auto ready = selector->Poll(run.timeout_or(Timeout::Forever()));
+    if (!ready.ok()) {
+      return ready.status();
+    }
+    if (ready->empty()) {
+      return Quietly(kExitTimeout);
+    }
+  }
+}
+
+absl::Status Run(Runtime& run, const Arguments& arguments) {
+  if (arguments.follow && run.out().format() == Format::kJson) {
+    return UsageError("--follow has no single document: use -o jsonl");
+  }
+  const absl::StatusOr<Session*> session = run.session();
+  if (!session.ok()) {
+    return session.status();
+  }
+  Handle handle = (*session)->AttachHandle(arguments.handle);
+  if (arguments.follow) {
+    return Follow(run, arguments, **session, handle);
+  }
+  bool took_any = false;
+  const absl::StatusOr<bool> ended = Drain(run, arguments, handle, &took_any);
+  if (!ended.ok()) {
+    return ended.status();
+  }
+  if (!*ended && !took_any) {
+    return WouldBlockError(
+        absl::StrCat("nothing to read from ", arguments.handle, " now"),
+        absl::StrCat("farpoll wait ", arguments.handle, ":r"));
+  }
+  if (*ended && !took_any) {
+    run.out().Note(absl::StrCat(arguments.handle, ": end of file"));
+  }
+  return absl::OkStatus();
+}
+
+Action Declare(CLI::App& app) {
+  const auto arguments = std::make_shared<Arguments>();
+  app.add_option("HANDLE", arguments->handle, "what to read, by name or id")
+      ->type_name("HANDLE")
+      ->required();
+  app.add_option("-n", arguments->max_bytes, "take this many bytes at most")
+      ->check(CLI::PositiveNumber)
+      ->type_name("BYTES");
+  app.add_flag("--follow", arguments->follow,
+               "go on until the end of file, waiting for readiness");
+  app.add_flag("--raw", arguments->raw, "show any bytes on a terminal");
+  return [arguments](Runtime& run) { return Run(run, *arguments); };
+}
+
+}  // namespace
+
+Verb ReadVerb() {
+  return {"read",
+          groups::kUse,
+          "takes what is there to read",
+          R"(  farpoll read in
+  farpoll read in -n 16
+  farpoll read in --follow > all.log
+)",
+          "Never blocks without --follow: nothing there exits 3. An end of "
+          "file exits 0 with a note on stderr.",
+          &Declare};
+}
+
+}  // namespace farpoll::cli

@@ -1,0 +1,32 @@
+// client/cli/selector_kinds.h: room: cli. --kind, which more than one verb has.
+#ifndef FARPOLL_CLIENT_CLI_SELECTOR_KINDS_H_
+#define FARPOLL_CLIENT_CLI_SELECTOR_KINDS_H_
+
+#include <map>
+#include <string>
+
+#include "CLI/CLI.hpp"
+#include "farpoll/v1/selector.pb.h"
+
+namespace farpoll::cli {
+
+// What a selector is when nobody says: poll shows hang-ups and errors as they
+// are.
+inline constexpr v1::SelectorKind kUsualKind = v1::SELECTOR_KIND_POLL;
+
+inline void AddKindOption(CLI::App& app, v1::SelectorKind& kind) {
+  static const std::map<std::string, v1::SelectorKind> kKinds = {
+      {"poll", v1::SELECTOR_KIND_POLL},
+      {"select", v1::SELECTOR_KIND_SELECT},
+      {"default", v1::SELECTOR_KIND_DEFAULT}};
+  app.add_option("--kind", kind,
+                 "semantics: poll (the usual one), select, or default "
+                 "(selectors.DefaultSelector)")
+      ->transform(CLI::Transformer(kKinds))
+      ->check(CLI::IsMember(kKinds))
+      ->type_name("poll|select|default");
+}
+
+}  // namespace farpoll::cli
+
+#endif  // FARPOLL_CLIENT_CLI_SELECTOR_KINDS_H_

@@ -1,0 +1,56 @@
+#include <map>
+#include <memory>
+#include <string>
+
+#include "client/cli/verbs.h"
+
+namespace farpoll::cli {
+namespace {
+
+struct Arguments {
+  std::string handle;
+  v1::Direction direction = v1::DIRECTION_UNSPECIFIED;
+};
+
+absl::Status Run(Runtime& run, const Arguments& arguments) {
+  const absl::StatusOr<Session*> session = run.session();
+  if (!session.ok()) {
+    return session.status();
+  }
+  return (*session)
+      ->AttachHandle(arguments.handle)
+      .Shutdown(arguments.direction);
+}
+
+Action Declare(CLI::App& app) {
+  const auto arguments = std::make_shared<Arguments>();
+  app.add_option("HANDLE", arguments->handle, "a socket, by name or id")
+      ->type_name("HANDLE")
+      ->required();
+  static const std::map<std::string, v1::Direction> kDirections = {
+      {"r", v1::DIRECTION_READ},
+      {"w", v1::DIRECTION_WRITE},
+      {"rw", v1::DIRECTION_BOTH}};
+  app.add_option("DIRECTION", arguments->direction,
+                 "r: no more reading; w: no more writing; rw: both")
+      ->transform(CLI::Transformer(kDirections))
+      ->check(CLI::IsMember(kDirections))
+      ->type_name("r|w|rw")
+      ->required();
+  return [arguments](Runtime& run) { return Run(run, *arguments); };
+}
+
+}  // namespace
+
+Verb ShutdownVerb() {
+  return {
+      "shutdown",
+      groups::kUse,
+      "shuts down one or both directions of a socket",
+      R"(  farpoll shutdown left w            # the other end reads an end of file
+)",
+      "",
+      &Declare};
+}
+
+}  // namespace farpoll::cli

@@ -1,0 +1,56 @@
+#include <map>
+#include <memory>
+#include <string>
+
+#include "client/cli/made_handles.h"
+#include "client/cli/verbs.h"
+
+namespace farpoll::cli {
+namespace {
+
+absl::Status Run(Runtime& run, const SocketPairOptions& options) {
+  const absl::StatusOr<Session*> session = run.session_for_making();
+  if (!session.ok()) {
+    return session.status();
+  }
+  absl::StatusOr<SocketPair> pair = (*session)->CreateSocketPair(options);
+  if (!pair.ok()) {
+    return pair.status();
+  }
+  return ShowMade(run.out(), {"first", "second"}, pair->first, pair->second);
+}
+
+Action Declare(CLI::App& app) {
+  const auto options = std::make_shared<SocketPairOptions>();
+  app.add_option("A", options->first_name, "name of one end")
+      ->type_name("")
+      ->required();
+  app.add_option("B", options->second_name, "name of the other end")
+      ->type_name("")
+      ->required();
+  static const std::map<std::string, v1::SocketType> kTypes = {
+      {"stream", v1::SOCKET_TYPE_STREAM},
+      {"datagram", v1::SOCKET_TYPE_DATAGRAM},
+      {"seqpacket", v1::SOCKET_TYPE_SEQPACKET}};
+  app.add_option("--type", options->type, "kind of socket (stream)")
+      ->transform(CLI::Transformer(kTypes))
+      ->check(CLI::IsMember(kTypes))
+      ->type_name("stream|datagram|seqpacket");
+  return [options](Runtime& run) { return Run(run, *options); };
+}
+
+}  // namespace
+
+Verb SocketPairVerb() {
+  return {"socketpair",
+          groups::kMake,
+          "makes a pair of connected Unix sockets",
+          R"(  farpoll socketpair left right
+  farpoll socketpair a b --type seqpacket
+)",
+          "Both ends read and write. Without a session in use, one called "
+          "\"default\" is made and remembered.",
+          &Declare};
+}
+
+}  // namespace farpoll::cli

@@ -1,0 +1,56 @@
+// client/cli/verb.h: room: cli. What a verb of the command line is.
+#ifndef FARPOLL_CLIENT_CLI_VERB_H_
+#define FARPOLL_CLIENT_CLI_VERB_H_
+
+#include <functional>
+#include <utility>
+#include <vector>
+
+#include "CLI/CLI.hpp"
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "client/cli/runtime.h"
+
+namespace farpoll::cli {
+
+// What a command does once its arguments are there.
+using Action = std::function<absl::Status(Runtime&)>;
+
+struct Verb {
+  absl::string_view name;
+  // Heading in the list of all verbs.
+  absl::string_view group;
+  // "makes a pipe"
+  absl::string_view summary;
+  // Command lines and what they show; the first thing that help says.
+  absl::string_view examples;
+  // What to know beyond the options; may be empty.
+  absl::string_view notes;
+  // Adds the verb's arguments to its app and returns what to do with them. An
+  // argument's type_name ("HANDLE", "SELECTOR", "SESSION", "CONTEXT", "VERB",
+  // "SPEC") is what completion offers names of.
+  Action (*declare)(CLI::App& app);
+};
+
+// The action of a noun: that of the verb which was given after it.
+class Choice {
+ public:
+  void Add(const CLI::App* app, Action action) {
+    options_.emplace_back(app, std::move(action));
+  }
+  absl::Status operator()(Runtime& run) const {
+    for (const auto& [app, action] : options_) {
+      if (app->parsed()) {
+        return action(run);
+      }
+    }
+    return absl::InternalError("no verb was parsed");
+  }
+
+ private:
+  std::vector<std::pair<const CLI::App*, Action>> options_;
+};
+
+}  // namespace farpoll::cli
+
+#endif  // FARPOLL_CLIENT_CLI_VERB_H_
