@@ -13,8 +13,8 @@ namespace {
 
 constexpr char kName[] = "selector";
 
-// Events kept on the stack by a wait: 1 KiB.
-constexpr std::size_t kInlineEvents = 64;
+// Events kept on the stack by a wait: 4 KiB.
+constexpr std::size_t kInlineEvents = 256;
 
 absl::Status NotRegistered(int fd) {
   return MakeError(ENOENT, "", absl::StrCat("descriptor ", fd),

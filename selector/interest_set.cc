@@ -3,12 +3,8 @@
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <time.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <chrono>
-#include <climits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -16,26 +12,6 @@
 
 namespace farpoll {
 namespace {
-
-constexpr char kName[] = "interest set";
-
-// epoll_data of signal_; no slot has this index.
-constexpr std::uint64_t kSignalEntry = ~std::uint64_t{0};
-
-constexpr std::size_t kMostKernelEvents = INT_MAX / sizeof(epoll_event);
-
-// A deadline that needs no clock to be known as past.
-constexpr MonotonicTime kLookOnce = MonotonicTime::min();
-
-// Fields of visits_.
-constexpr std::uint64_t kOneWaiter = 1;
-constexpr std::uint64_t kOneMove = std::uint64_t{1} << 32;
-constexpr std::uint64_t kClosed = std::uint64_t{1} << 63;
-constexpr std::uint64_t kMoves = kClosed - kOneMove;
-
-std::uint32_t WaitersOf(std::uint64_t visits) {
-  return static_cast<std::uint32_t>(visits);
-}
 
 std::uint32_t TriggerBits(Trigger trigger) {
   switch (trigger) {
@@ -49,50 +25,8 @@ std::uint32_t TriggerBits(Trigger trigger) {
   return 0;
 }
 
-// One epoll_wait(2) for what is left until `deadline`, in nanoseconds.
-int EpollOnce(int epoll_fd, absl::Span<epoll_event> room,
-              MonotonicTime deadline) {
-  const int count = static_cast<int>(room.size());
-  if (deadline == kLookOnce || deadline == kNever) {
-    return epoll_wait(epoll_fd, room.data(), count,
-                      deadline == kNever ? -1 : 0);
-  }
-  const MonotonicTime now = std::chrono::steady_clock::now();
-  if (deadline <= now) {
-    return epoll_wait(epoll_fd, room.data(), count, 0);
-  }
-  const std::chrono::nanoseconds left = deadline - now;
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
-  const timespec span = {.tv_sec = seconds.count(),
-                         .tv_nsec = (left - seconds).count()};
-  const int seen = epoll_pwait2(epoll_fd, room.data(), count, &span, nullptr);
-  if (seen >= 0 || errno != ENOSYS) {
-    return seen;
-  }
-  // Before Linux 5.11 the unit is a millisecond: round up, never wait short.
-  const auto millis = std::chrono::ceil<std::chrono::milliseconds>(left);
-  return epoll_wait(
-      epoll_fd, room.data(), count,
-      static_cast<int>(std::min<std::int64_t>(millis.count(), INT_MAX)));
-}
-
-// As EpollOnce, over signals and over spans that the kernel cannot express.
-int EpollUntil(int epoll_fd, absl::Span<epoll_event> room,
-               MonotonicTime deadline) {
-  for (;;) {
-    const int seen = EpollOnce(epoll_fd, room, deadline);
-    if (seen > 0 || (seen < 0 && errno != EINTR)) {
-      return seen;
-    }
-    if (seen == 0 && (deadline == kLookOnce ||
-                      deadline <= std::chrono::steady_clock::now())) {
-      return 0;
-    }
-  }
-}
-
 absl::Status StaleToken() {
-  return MakeError(ENOENT, "", kName, "no such registration");
+  return MakeError(ENOENT, "", "interest set", "no such registration");
 }
 
 absl::Status ControlError(int number, absl::string_view operation, int fd) {
@@ -101,39 +35,6 @@ absl::Status ControlError(int number, absl::string_view operation, int fd) {
 }
 
 }  // namespace
-
-// A waiter's presence: while one is inside, the kernel's set stays open.
-class InterestSet::Visit {
- public:
-  explicit Visit(InterestSet* set)
-      : set_(set), entered_(set->visits_.fetch_add(kOneWaiter)) {}
-  Visit(const Visit&) = delete;
-  Visit& operator=(const Visit&) = delete;
-
-  ~Visit() {
-    // The usual way out: nobody closed, nothing moved.
-    std::uint64_t now = set_->visits_.load(std::memory_order_relaxed);
-    while ((now & (kClosed | kMoves)) == (entered_ & kMoves)) {
-      if (set_->visits_.compare_exchange_weak(now, now - kOneWaiter)) {
-        return;
-      }
-    }
-    // Under the mutex, because Close() may end the object once it has seen
-    // that nobody is inside.
-    MutexLock lock(&set_->mutex_);
-    set_->CatchUp(entered_);
-    set_->visits_.fetch_sub(kOneWaiter);
-    set_->left_.SignalAll();
-  }
-
-  bool closed() const { return (entered_ & kClosed) != 0; }
-
-  std::uint64_t& entered() { return entered_; }
-
- private:
-  InterestSet* const set_;
-  std::uint64_t entered_;  // visits_ at entry
-};
 
 absl::StatusOr<std::unique_ptr<InterestSet>> InterestSet::Create(
     Custody custody, Files files) {
@@ -338,100 +239,7 @@ void InterestSet::AuditSlot(std::uint32_t index) {
   }
 }
 
-// ---- Waiting.
-
-absl::StatusOr<std::size_t> InterestSet::Collect(absl::Span<Event> room) {
-  return Wait(room, kLookOnce);
-}
-
-absl::StatusOr<std::size_t> InterestSet::Wait(absl::Span<Event> room,
-                                              MonotonicTime deadline) {
-  if (room.empty()) {
-    return MakeError(EINVAL, "", kName, "no room for events");
-  }
-  Visit visit(this);
-  if (visit.closed()) {
-    return ClosedError(kName);
-  }
-  // 3 KiB of stack; a room beyond what the kernel can express is cut.
-  Scratch<epoll_event, 256> scratch(&scratch_,
-                                    std::min(room.size(), kMostKernelEvents));
-  for (;;) {
-    const int seen = EpollUntil(epoll_.get(), scratch.room(), deadline);
-    if (seen <= 0) {
-      return seen == 0 ? absl::StatusOr<std::size_t>(0)
-                       : ErrnoStatus(errno, "epoll_wait");
-    }
-    MutexLock lock(&mutex_);
-    if (closed()) {
-      return ClosedError(kName);
-    }
-    const absl::StatusOr<std::size_t> count =
-        Translate(scratch.room().first(static_cast<std::size_t>(seen)), room);
-    CatchUp(visit.entered());
-    if (!count.ok() || *count > 0) {
-      return count;
-    }
-  }
-}
-
-absl::StatusOr<std::size_t> InterestSet::Translate(
-    absl::Span<const epoll_event> seen, absl::Span<Event> room) {
-  std::size_t count = 0;
-  bool signalled = false;
-  bool stale = false;
-  for (const epoll_event& event : seen) {
-    const std::uint64_t entry = event.data.u64;
-    if (entry == kSignalEntry) {
-      signalled = true;
-      continue;
-    }
-    Slot* const slot = slots_.FindEntry(entry);
-    if (slot == nullptr) {
-      stale = true;
-      continue;
-    }
-    if (!slot->armed) {  // fired in the kernel set before the last move
-      continue;
-    }
-    slot->armed = slot->trigger != Trigger::kOneShot;
-    room[count++] = {.fd = slot->fd,
-                     .events = static_cast<Events>(event.events),
-                     .data = slot->data};
-  }
-  if (signalled) {
-    count += TakePending(room.subspan(count));
-  }
-  if (stale && orphans_) {
-    const absl::Status shed = ShedOrphans();
-    if (!shed.ok() && count == 0) {
-      return shed;
-    }
-  }
-  return count;
-}
-
-std::size_t InterestSet::TakePending(absl::Span<Event> room) {
-  std::size_t count = 0;
-  for (std::size_t left = slots_.pending(); left > 0 && count < room.size();
-       --left) {
-    const std::uint32_t index = slots_.PopPending();
-    Slot& slot = slots_[index];
-    if (slot.place == Slot::Place::kNotOpen && Enroll(index) == 0 &&
-        slot.place != Slot::Place::kNotOpen) {
-      UpdatePending(index);  // open by now: ready or not, it speaks for itself
-      continue;
-    }
-    room[count++] = {
-        .fd = slot.fd, .events = EventsWithoutEpoll(slot), .data = slot.data};
-    slot.armed = slot.trigger == Trigger::kLevel;
-    if (slot.armed) {
-      slots_.PushPending(index);  // at the end: every one gets its turn
-    }
-  }
-  UpdateSignal();
-  return count;
-}
+// ---- The kernel's set.
 
 absl::Status InterestSet::ShedOrphans() {
   UniqueFd fresh(epoll_create1(EPOLL_CLOEXEC));
@@ -458,21 +266,11 @@ absl::Status InterestSet::ShedOrphans() {
   orphans_ = false;
   // Whoever is inside may sit in the old kernel set, which lives until its last
   // waiter leaves; the signal, a member of both, calls them out.
-  outdated_waiters_ = WaitersOf(visits_.fetch_add(kOneMove));
+  outdated_waiters_ = waiters();
+  first_ticket_ = outdated_waiters_ + departures_;
   UpdateSignal();
   return absl::OkStatus();
 }
-
-void InterestSet::CatchUp(std::uint64_t& entered) {
-  const std::uint64_t moves = visits_.load() & kMoves;
-  if (moves != (entered & kMoves)) {
-    entered = moves;
-    --outdated_waiters_;
-    UpdateSignal();
-  }
-}
-
-// ---- Closing.
 
 void InterestSet::UpdateSignal() {
   const bool wanted = closed() || outdated_waiters_ > 0 || slots_.pending() > 0;
@@ -490,22 +288,6 @@ absl::StatusOr<int> InterestSet::fd() const {
   MutexLock lock(&mutex_);
   return closed() ? absl::StatusOr<int>(ClosedError(kName)) : epoll_.get();
 }
-
-void InterestSet::Close() {
-  MutexLock lock(&mutex_);
-  visits_.fetch_or(kClosed);
-  if (signal_.valid()) {
-    UpdateSignal();
-  }
-  while (WaitersOf(visits_.load()) > 0) {
-    left_.Wait(&mutex_);
-  }
-  epoll_.Reset();
-  signal_.Reset();
-  slots_.Clear();
-}
-
-bool InterestSet::closed() const { return (visits_.load() & kClosed) != 0; }
 
 std::size_t InterestSet::size() const {
   MutexLock lock(&mutex_);

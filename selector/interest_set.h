@@ -1,5 +1,5 @@
 // selector/interest_set.h: room: selector. The epoll core under every front
-// end: the only file that calls epoll_*.
+// end: the only unit that calls epoll_*.
 // Threads: every method from any thread; any number of waiters at once. A
 //   change takes effect on waits in progress. An edge or one-shot event goes to
 //   one waiter, a level event may reach several.
@@ -124,6 +124,12 @@ class InterestSet {
  private:
   class Visit;
 
+  static constexpr char kName[] = "interest set";
+  // epoll_data of signal_; no slot has this index.
+  static constexpr std::uint64_t kSignalEntry = ~std::uint64_t{0};
+  // The top bit of tickets_.
+  static constexpr std::uint64_t kClosed = std::uint64_t{1} << 63;
+
   InterestSet(Custody custody, Files files, UniqueFd epoll, UniqueFd signal);
 
   // What poll(2) says of a slot that epoll refuses; zero: nothing.
@@ -151,9 +157,14 @@ class InterestSet {
   // Moves every registration to a new kernel set under the old number.
   absl::Status ShedOrphans() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  // Notes that a waiter is out of a kernel set that was left behind: brings its
-  // `entered`, visits_ as it was at its entry, up to date.
-  void CatchUp(std::uint64_t& entered) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Waiters inside.
+  std::uint64_t waiters() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Notes that the waiter with `ticket` is out of a kernel set that was left
+  // behind, and gives it a ticket for the present one.
+  void CatchUp(std::uint64_t& ticket) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Lets the waiter with `ticket` go; nothing of the set may be touched after
+  // the mutex is released.
+  void Leave(std::uint64_t& ticket) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // Keeps signal_ readable exactly while a waiter has a reason to come out of
   // the kernel that no registered descriptor gives.
@@ -166,9 +177,9 @@ class InterestSet {
   // An eventfd in the epoll set; see UpdateSignal.
   UniqueFd signal_;
 
-  // Waiters inside, moves to a new kernel set, and whether closed, in one word,
-  // so that a waiter comes and goes without the mutex.
-  std::atomic<std::uint64_t> visits_{0};
+  // Tickets given to waiters so far, and in the top bit whether closed: a
+  // waiter comes in with one atomic addition.
+  std::atomic<std::uint64_t> tickets_{0};
 
   mutable Mutex mutex_;
   CondVar left_;  // the last waiter is gone, after Close() began
@@ -176,8 +187,12 @@ class InterestSet {
   bool signalled_ ABSL_GUARDED_BY(mutex_) = false;
   // A registration went while its entry could not be deleted.
   bool orphans_ ABSL_GUARDED_BY(mutex_) = false;
-  // Waiters that entered before the last move and have not come out since.
-  std::uint32_t outdated_waiters_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Waiters that have left.
+  std::uint64_t departures_ ABSL_GUARDED_BY(mutex_) = 0;
+  // The first ticket given after the last move to a new kernel set, and how
+  // many waiters with an older one have not come out of the old set yet.
+  std::uint64_t first_ticket_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::uint64_t outdated_waiters_ ABSL_GUARDED_BY(mutex_) = 0;
   std::uint32_t audit_next_ ABSL_GUARDED_BY(mutex_) = 0;
 
   ScratchPool<epoll_event> scratch_;

@@ -4,8 +4,8 @@
 #ifndef FARPOLL_SELECTOR_SCRATCH_H_
 #define FARPOLL_SELECTOR_SCRATCH_H_
 
-#include <array>
 #include <cstddef>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -42,10 +42,12 @@ class ScratchPool {
 // Room for `size` values: on the stack up to kInline, else from the pool.
 template <typename T, std::size_t kInline>
 class Scratch {
+  static_assert(std::is_trivially_copyable_v<T>);
+
  public:
   Scratch(ScratchPool<T>* pool, std::size_t size) : pool_(pool) {
     if (size <= kInline) {
-      room_ = absl::MakeSpan(small_.data(), size);
+      room_ = absl::MakeSpan(reinterpret_cast<T*>(small_), size);
       return;
     }
     big_ = pool_->Take();
@@ -56,9 +58,13 @@ class Scratch {
   }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
-  ~Scratch() {
+  ~Scratch() { Release(); }
+
+  // Gives up the room early, after which the pool is not needed any more.
+  void Release() {
     if (!big_.empty()) {
       pool_->GiveBack(std::move(big_));
+      big_.clear();
     }
   }
 
@@ -66,7 +72,8 @@ class Scratch {
 
  private:
   ScratchPool<T>* const pool_;
-  std::array<T, kInline> small_;  // not initialised when T is trivial
+  // Not initialised: filling it would cost more than a small wait.
+  alignas(T) std::byte small_[kInline * sizeof(T)];
   std::vector<T> big_;
   absl::Span<T> room_;
 };

@@ -11,6 +11,7 @@ readonly rules='
 base: base/
 selector: selector/ base/
 selector/interest_set.cc: selector/ base/ +epoll
+selector/interest_set_wait.cc: selector/ base/ +epoll
 server/handle: server/handle/ base/
 server/policy: server/policy/ selector/events.h base/
 server/reactor: server/reactor/ base/ +epoll +thread
