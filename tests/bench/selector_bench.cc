@@ -2,7 +2,6 @@
 // kernel's older calls and other event loops: S1 to S5 of docs/performance.md.
 //   ./bazelw run -c opt //tests/bench:selector_bench -- --json FILE
 #include <malloc.h>
-#include <pthread.h>
 #include <sched.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -18,6 +17,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/unique_fd.h"
+#include "tests/bench/one_core.h"
 #include "tests/bench/report.h"
 #include "tests/bench/selector_peers.h"
 #include "tests/support/fd_fixtures.h"
@@ -132,42 +132,6 @@ void RegisterPair(Report& report, std::size_t size) {
   report.Compare("S3", absl::StrCat("pair beside ", size), "ns/pair",
                  kRepetitions, Contenders(size, sample));
 }
-
-// Keeps one core out of its idle state without taking time from anybody, and
-// this program on that core, while it lives.
-class OneCore {
- public:
-  OneCore() {
-    sched_getaffinity(0, sizeof(before_), &before_);
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    for (int core = CPU_SETSIZE - 1; core >= 0; --core) {
-      if (CPU_ISSET(core, &before_)) {
-        CPU_SET(core, &one);
-        break;
-      }
-    }
-    sched_setaffinity(0, sizeof(one), &one);  // threads started from here too
-    spinner_ = std::thread([this] {
-      const sched_param lowest = {.sched_priority = 0};
-      pthread_setschedparam(pthread_self(), SCHED_IDLE, &lowest);
-      while (!done_.load(std::memory_order_relaxed)) {
-      }
-    });
-  }
-  OneCore(const OneCore&) = delete;
-  OneCore& operator=(const OneCore&) = delete;
-  ~OneCore() {
-    done_ = true;
-    spinner_.join();
-    sched_setaffinity(0, sizeof(before_), &before_);
-  }
-
- private:
-  cpu_set_t before_;
-  std::atomic<bool> done_{false};
-  std::thread spinner_;
-};
 
 // The median time from a write on one thread to the end of a wait on another.
 double WakeLatency(SelectorPeer& peer) {
