@@ -251,10 +251,12 @@ absl::Status InterestSet::ShedOrphans() {
     return ErrnoStatus(errno, "epoll_ctl(ADD)");
   }
   for (std::uint32_t index = 0; index < slots_.end(); ++index) {
-    if (slots_[index].place != Slot::Place::kEpoll) {
+    // A number that was closed too, and not audited yet, stays behind: EBADF,
+    // or the new set itself was given that number.
+    if (slots_[index].place != Slot::Place::kEpoll ||
+        slots_[index].fd == fresh.get()) {
       continue;
     }
-    // EBADF: closed too, and not audited yet; that one stays behind.
     const int error = Control(fresh.get(), EPOLL_CTL_ADD, index);
     if (error != 0 && error != EBADF && error != EPERM) {
       return ControlError(error, "ADD", slots_[index].fd);
