@@ -46,7 +46,7 @@ void AddGlobalFlags(CLI::App& root, Flags& flags) {
   root.add_option("--columns", flags.columns, "tables of these columns alone")
       ->type_name("NAME,...");
   root.add_option("--color", flags.color, "[NO_COLOR, CLICOLOR_FORCE; auto]")
-      ->check(CLI::IsMember({"auto", "always", "never"}))
+      ->check(CLI::IsMember({"auto", "always", "never"}).description(""))
       ->type_name("auto|always|never");
   root.add_flag("-q,--quiet", flags.quiet, "no notes; errors still show");
   root.add_flag("-v,--verbose", flags.verbose,
@@ -88,10 +88,11 @@ absl::Status UnknownVerb(const Grammar& grammar, const std::string& word) {
 // What came after parsing with nothing to stand for: an error.
 absl::Status CheckLeftOver(const Grammar& grammar) {
   const std::vector<std::string> left = grammar.root->remaining();
-  if (left.empty()) {
+  const CLI::App* verb = GivenVerb(grammar);
+  if (left.empty() || (verb != nullptr && verb->get_allow_extras())) {
     return absl::OkStatus();
   }
-  if (GivenVerb(grammar) == nullptr && left[0].rfind('-', 0) != 0) {
+  if (verb == nullptr && left[0].rfind('-', 0) != 0) {
     return UnknownVerb(grammar, left[0]);
   }
   return UsageError(absl::StrCat("unexpected argument '", left[0], "'"));
@@ -184,7 +185,6 @@ std::unique_ptr<Grammar> MakeGrammar() {
   // One verb: a name after it that is also a verb's is an argument.
   root.require_subcommand(0, 1);
   root.fallthrough();
-  root.allow_extras();
   AddGlobalFlags(root, grammar->flags);
   for (const Verb& verb : grammar->verbs) {
     CLI::App* app =
@@ -200,6 +200,7 @@ std::unique_ptr<Grammar> MakeGrammar() {
       app->require_subcommand(1);
     }
   }
+  root.allow_extras();  // last, as verbs would inherit it
   return grammar;
 }
 

@@ -36,6 +36,7 @@ constexpr ReasonHint kReasonHints[] = {
      "a session ends when nobody calls for its ttl: farpoll session create "
      "--ttl 10m"},
     {"HANDLE_UNKNOWN", "farpoll list shows the handles there are"},
+    {"NAME_TAKEN", "choose another name, or close the one that has it"},
     {"SELECTOR_UNKNOWN", "farpoll selector list shows the selectors there are"},
 };
 
@@ -63,8 +64,6 @@ std::string HintFor(const absl::Status& status, const ErrorDetail& detail) {
       break;
   }
   switch (status.code()) {
-    case absl::StatusCode::kAlreadyExists:
-      return "choose another name, or close the one that has it";
     case absl::StatusCode::kDeadlineExceeded:
       return "--timeout gives a call more time";
     case absl::StatusCode::kUnimplemented:
@@ -154,6 +153,10 @@ Explanation Explain(const absl::Status& status, absl::string_view address) {
     said = ExplainUnavailable(status.message(), address);
   } else {
     said.message = std::string(status.message());
+    if (!detail.subject.empty() &&
+        !absl::StrContains(said.message, detail.subject)) {
+      absl::StrAppend(&said.message, ": ", detail.subject);
+    }
     said.hint = ours ? "" : HintFor(status, detail);
   }
   if (!ours) {

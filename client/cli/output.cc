@@ -89,7 +89,9 @@ absl::StatusOr<std::string> RenderTable(const Table& table,
     widths.resize(std::max(widths.size(), i + 1));
     widths[i] = style.least_widths[i];
   }
-  measure(table.headers);
+  if (style.headers) {
+    measure(table.headers);
+  }
   for (const std::vector<std::string>& row : table.rows) {
     measure(row);
   }

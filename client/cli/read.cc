@@ -146,7 +146,7 @@ Action Declare(CLI::App& app) {
       ->type_name("HANDLE")
       ->required();
   app.add_option("-n", arguments->max_bytes, "take this many bytes at most")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Validator(CLI::PositiveNumber).description(""))
       ->type_name("BYTES");
   app.add_flag("--follow", arguments->follow,
                "go on until the end of file, waiting for readiness");

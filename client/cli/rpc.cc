@@ -31,8 +31,8 @@ struct Arguments {
   std::string service;
   std::string method;
   std::string json;
-  // The rest: --FIELD VALUE...
-  const CLI::App* app = nullptr;
+  // Its remaining() are the --FIELD VALUE words: unknown flags fall through.
+  const CLI::App* root = nullptr;
   bool help = false;
 };
 
@@ -161,7 +161,7 @@ class RpcCall {
         catalog_(catalog),
         method_(method),
         arguments_(arguments),
-        flags_(arguments.app->remaining()) {}
+        flags_(arguments.root->remaining()) {}
 
   absl::Status Unary(Client& client) {
     const auto request = catalog_.NewMessage(method_.input_type());
@@ -295,7 +295,7 @@ absl::Status Run(Runtime& run, const Arguments& arguments) {
 
 Action Declare(CLI::App& app) {
   const auto arguments = std::make_shared<Arguments>();
-  arguments->app = &app;
+  arguments->root = app.get_parent();
   app.allow_extras();  // --FIELD VALUE
   app.set_help_flag();
   app.add_flag("-h,--help", arguments->help,

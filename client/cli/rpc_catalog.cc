@@ -122,7 +122,8 @@ std::string FirstSentence(absl::string_view comment) {
       std::string(absl::StripAsciiWhitespace(comment)), {{"\n ", " "}});
   const std::size_t end = line.find(". ");
   const std::size_t newline = line.find('\n');
-  return line.substr(0, std::min(end, newline));
+  return std::string(
+      absl::StripSuffix(line.substr(0, std::min(end, newline)), "."));
 }
 
 std::string PathOf(const MethodDescriptor& method) {

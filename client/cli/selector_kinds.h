@@ -2,10 +2,8 @@
 #ifndef FARPOLL_CLIENT_CLI_SELECTOR_KINDS_H_
 #define FARPOLL_CLIENT_CLI_SELECTOR_KINDS_H_
 
-#include <map>
-#include <string>
-
 #include "CLI/CLI.hpp"
+#include "client/cli/choice_option.h"
 #include "farpoll/v1/selector.pb.h"
 
 namespace farpoll::cli {
@@ -15,16 +13,13 @@ namespace farpoll::cli {
 inline constexpr v1::SelectorKind kUsualKind = v1::SELECTOR_KIND_POLL;
 
 inline void AddKindOption(CLI::App& app, v1::SelectorKind& kind) {
-  static const std::map<std::string, v1::SelectorKind> kKinds = {
-      {"poll", v1::SELECTOR_KIND_POLL},
-      {"select", v1::SELECTOR_KIND_SELECT},
-      {"default", v1::SELECTOR_KIND_DEFAULT}};
-  app.add_option("--kind", kind,
-                 "semantics: poll (the usual one), select, or default "
-                 "(selectors.DefaultSelector)")
-      ->transform(CLI::Transformer(kKinds))
-      ->check(CLI::IsMember(kKinds))
-      ->type_name("poll|select|default");
+  AddChoice<v1::SelectorKind>(
+      app, "--kind", kind,
+      {{"poll", v1::SELECTOR_KIND_POLL},
+       {"select", v1::SELECTOR_KIND_SELECT},
+       {"default", v1::SELECTOR_KIND_DEFAULT}},
+      "semantics: poll (the usual one), select, or default "
+      "(selectors.DefaultSelector)");
 }
 
 }  // namespace farpoll::cli

@@ -1,7 +1,7 @@
-#include <map>
 #include <memory>
 #include <string>
 
+#include "client/cli/choice_option.h"
 #include "client/cli/verbs.h"
 
 namespace farpoll::cli {
@@ -27,15 +27,11 @@ Action Declare(CLI::App& app) {
   app.add_option("HANDLE", arguments->handle, "a socket, by name or id")
       ->type_name("HANDLE")
       ->required();
-  static const std::map<std::string, v1::Direction> kDirections = {
-      {"r", v1::DIRECTION_READ},
-      {"w", v1::DIRECTION_WRITE},
-      {"rw", v1::DIRECTION_BOTH}};
-  app.add_option("DIRECTION", arguments->direction,
-                 "r: no more reading; w: no more writing; rw: both")
-      ->transform(CLI::Transformer(kDirections))
-      ->check(CLI::IsMember(kDirections))
-      ->type_name("r|w|rw")
+  AddChoice<v1::Direction>(app, "DIRECTION", arguments->direction,
+                           {{"r", v1::DIRECTION_READ},
+                            {"w", v1::DIRECTION_WRITE},
+                            {"rw", v1::DIRECTION_BOTH}},
+                           "r: no more reading; w: no more writing; rw: both")
       ->required();
   return [arguments](Runtime& run) { return Run(run, *arguments); };
 }

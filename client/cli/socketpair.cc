@@ -1,7 +1,7 @@
-#include <map>
 #include <memory>
 #include <string>
 
+#include "client/cli/choice_option.h"
 #include "client/cli/made_handles.h"
 #include "client/cli/verbs.h"
 
@@ -28,14 +28,11 @@ Action Declare(CLI::App& app) {
   app.add_option("B", options->second_name, "name of the other end")
       ->type_name("")
       ->required();
-  static const std::map<std::string, v1::SocketType> kTypes = {
-      {"stream", v1::SOCKET_TYPE_STREAM},
-      {"datagram", v1::SOCKET_TYPE_DATAGRAM},
-      {"seqpacket", v1::SOCKET_TYPE_SEQPACKET}};
-  app.add_option("--type", options->type, "kind of socket (stream)")
-      ->transform(CLI::Transformer(kTypes))
-      ->check(CLI::IsMember(kTypes))
-      ->type_name("stream|datagram|seqpacket");
+  AddChoice<v1::SocketType>(app, "--type", options->type,
+                            {{"stream", v1::SOCKET_TYPE_STREAM},
+                             {"datagram", v1::SOCKET_TYPE_DATAGRAM},
+                             {"seqpacket", v1::SOCKET_TYPE_SEQPACKET}},
+                            "kind of socket (stream)");
   return [options](Runtime& run) { return Run(run, *options); };
 }
 

@@ -88,21 +88,27 @@ absl::optional<Trigger> TriggerFromName(absl::string_view name) {
   return absl::nullopt;
 }
 
-// Levenshtein's distance.
+// Insertions, deletions, changes and swaps of neighbours between two words.
 std::size_t Distance(absl::string_view a, absl::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) {
-    row[j] = j;
-  }
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i);
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t change = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, change});
+  std::vector<std::vector<std::size_t>> least(
+      a.size() + 1, std::vector<std::size_t>(b.size() + 1));
+  for (std::size_t i = 0; i <= a.size(); ++i) {
+    for (std::size_t j = 0; j <= b.size(); ++j) {
+      std::size_t& here = least[i][j];
+      if (i == 0 || j == 0) {
+        here = i + j;
+        continue;
+      }
+      here = std::min({least[i - 1][j] + 1, least[i][j - 1] + 1,
+                       least[i - 1][j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      const bool swapped =
+          i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+      if (swapped) {
+        here = std::min(here, least[i - 2][j - 2] + 1);
+      }
     }
   }
-  return row[b.size()];
+  return least[a.size()][b.size()];
 }
 
 }  // namespace
@@ -192,7 +198,7 @@ std::string FormatSpan(absl::Duration span) {
   }
   const absl::Duration unit =
       span >= absl::Seconds(10) ? absl::Seconds(1) : absl::Milliseconds(1);
-  return absl::FormatDuration(absl::Trunc(span, unit));
+  return span < unit ? "<1ms" : absl::FormatDuration(absl::Trunc(span, unit));
 }
 
 absl::StatusOr<WaitPosition> ParsePosition(absl::string_view text) {

@@ -240,7 +240,7 @@ Action Declare(CLI::App& app) {
   app.add_flag("--follow", arguments->follow,
                "go on: grant a credit after each result");
   app.add_option("--count", arguments->count, "end after this many events")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Validator(CLI::PositiveNumber).description(""))
       ->type_name("N");
   app.add_option("--exit-on", arguments->exit_on,
                  "end when this handle shows any of these bits")
@@ -252,7 +252,7 @@ Action Declare(CLI::App& app) {
                                   "wait until every handle was ready");
   app.add_option("--min", arguments->least,
                  "wait until this many handles were ready (1)")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Validator(CLI::PositiveNumber).description(""))
       ->excludes(all)
       ->type_name("N");
   return [arguments](Runtime& run) { return Run(run, *arguments); };
