@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -41,6 +42,20 @@ bool IsLoopback(const std::string& host) {
           IN6_IS_ADDR_LOOPBACK(&six));
 }
 
+// Makes way for a new socket. Files of other kinds refuse connections as a
+// stale socket does; they stay.
+absl::Status RemoveStaleSocket(const Address& address) {
+  struct stat status {};
+  if (lstat(address.unix_path.c_str(), &status) != 0) {
+    return NotFree(address, errno);
+  }
+  if (!S_ISSOCK(status.st_mode)) {
+    return NotFree(address, EEXIST);
+  }
+  return unlink(address.unix_path.c_str()) == 0 ? absl::OkStatus()
+                                                : NotFree(address, errno);
+}
+
 absl::Status ProbeUnix(const Address& address) {
   sockaddr_un name{.sun_family = AF_UNIX, .sun_path = {}};
   memcpy(name.sun_path, address.unix_path.c_str(),
@@ -55,8 +70,11 @@ absl::Status ProbeUnix(const Address& address) {
       errno == EAGAIN) {
     return NotFree(address, EADDRINUSE);
   }
-  if (errno == ECONNREFUSED && unlink(address.unix_path.c_str()) != 0) {
-    return NotFree(address, errno);
+  if (errno == ECONNREFUSED) {
+    const absl::Status removed = RemoveStaleSocket(address);
+    if (!removed.ok()) {
+      return removed;
+    }
   }
   if (bind(probe.get(), sockaddr_name, sizeof(name)) != 0) {
     return NotFree(address, errno);
