@@ -138,9 +138,8 @@ absl::StatusOr<Page> ToPage(std::int32_t page_size,
   return page;
 }
 
-std::string NextPageToken(const Page& page, std::size_t size,
-                          std::int64_t last) {
-  return size < page.count ? "" : absl::StrCat(kTokenPrefix, last);
+std::string PageToken(std::int64_t last) {
+  return absl::StrCat(kTokenPrefix, last);
 }
 
 void Fill(const SessionInfo& info, v1::Session* session) {

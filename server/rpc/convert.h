@@ -62,10 +62,20 @@ struct Page {
 //   Errors: INVALID_ARGUMENT (EINVAL: BAD_PAGE_SIZE, BAD_PAGE_TOKEN).
 absl::StatusOr<Page> ToPage(std::int32_t page_size,
                             const std::string& page_token);
-// The token of the page that follows one of `size` objects ending at `last`;
-// empty when the page was not full.
-std::string NextPageToken(const Page& page, std::size_t size,
-                          std::int64_t last);
+// The token of the page after position `last`.
+std::string PageToken(std::int64_t last);
+// Cuts `list`, which may hold one object more than `page`, to the page. Returns
+// the token of the next one; empty when that object was not there.
+template <class Object, class PositionOf>
+std::string CutToPage(const Page& page, PositionOf position_of,
+                      std::vector<Object>* list) {
+  if (list->size() <= page.count) {
+    return "";
+  }
+  list->erase(list->begin() + static_cast<std::ptrdiff_t>(page.count),
+              list->end());
+  return PageToken(position_of(list->back()));
+}
 
 void Fill(const SessionInfo& info, v1::Session* session);
 void Fill(const HandleInfo& info, v1::Handle* handle);

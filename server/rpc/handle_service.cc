@@ -153,16 +153,16 @@ grpc::ServerUnaryReactor* HandleService::ListHandles(
     if (!page.ok()) {
       return page.status();
     }
-    const absl::StatusOr<std::vector<HandleInfo>> list =
-        session.ListHandles(page->after, page->count);
+    absl::StatusOr<std::vector<HandleInfo>> list =
+        session.ListHandles(page->after, page->count + 1);
     if (!list.ok()) {
       return list.status();
     }
+    response->set_next_page_token(CutToPage(
+        *page, [](const HandleInfo& info) { return info.id; }, &*list));
     for (const HandleInfo& info : *list) {
       Fill(info, response->add_handles());
     }
-    response->set_next_page_token(NextPageToken(
-        *page, list->size(), list->empty() ? 0 : list->back().id));
     return absl::OkStatus();
   });
 }

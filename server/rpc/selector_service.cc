@@ -89,16 +89,16 @@ grpc::ServerUnaryReactor* SelectorService::ListSelectors(
     if (!page.ok()) {
       return page.status();
     }
-    const absl::StatusOr<std::vector<SelectorInfo>> list =
-        session.ListSelectors(page->after, page->count);
+    absl::StatusOr<std::vector<SelectorInfo>> list =
+        session.ListSelectors(page->after, page->count + 1);
     if (!list.ok()) {
       return list.status();
     }
+    response->set_next_page_token(CutToPage(
+        *page, [](const SelectorInfo& info) { return info.id; }, &*list));
     for (const SelectorInfo& info : *list) {
       Fill(info, response->add_selectors());
     }
-    response->set_next_page_token(NextPageToken(
-        *page, list->size(), list->empty() ? 0 : list->back().id));
     return absl::OkStatus();
   });
 }
@@ -152,18 +152,19 @@ grpc::ServerUnaryReactor* SelectorService::ListRegistrations(
     if (!page.ok()) {
       return page.status();
     }
-    const absl::StatusOr<std::vector<RegistrationInfo>> list =
+    absl::StatusOr<std::vector<RegistrationInfo>> list =
         session.ListRegistrations(ToReference(request->selector()), page->after,
-                                  page->count);
+                                  page->count + 1);
     if (!list.ok()) {
       return list.status();
     }
+    response->set_next_page_token(CutToPage(
+        *page,
+        [](const RegistrationInfo& info) { return info.registration.order; },
+        &*list));
     for (const RegistrationInfo& info : *list) {
       Fill(info, response->add_registrations());
     }
-    response->set_next_page_token(
-        NextPageToken(*page, list->size(),
-                      list->empty() ? 0 : list->back().registration.order));
     return absl::OkStatus();
   });
 }

@@ -40,12 +40,12 @@ grpc::ServerUnaryReactor* SessionService::ListSessions(
   if (!page.ok()) {
     return Answer(context, page.status());
   }
-  const auto list = table_.List(page->after, page->count);
+  auto list = table_.List(page->after, page->count + 1);
+  response->set_next_page_token(CutToPage(
+      *page, [](const auto& item) { return item.first; }, &list));
   for (const auto& [position, session] : list) {
     Fill(session->Info(), response->add_sessions());
   }
-  response->set_next_page_token(
-      NextPageToken(*page, list.size(), list.empty() ? 0 : list.back().first));
   return Answer(context, absl::OkStatus());
 }
 
