@@ -8,7 +8,6 @@
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include "base/clock.h"
 #include "base/unique_fd.h"
@@ -33,7 +32,6 @@ struct Handle {
   std::int64_t bytes_read = 0;
   std::int64_t bytes_written = 0;
   MonotonicTime created = {};
-  std::vector<std::int64_t> selectors = {};  // ids it is registered with
 
   bool is_socket() const { return socket_type != 0; }
   // Knows no end of file: an empty read is a message.

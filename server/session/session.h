@@ -276,6 +276,10 @@ class Session : public std::enable_shared_from_this<Session> {
   absl::StatusOr<Handle*> FindHandle(const Reference& reference)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   HandleInfo Describe(const Handle& handle) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Selectors that a handle is registered with. They alone know: a registration
+  // also ends with a one-shot's report, and comes back when that is lost.
+  std::size_t RegistrationsOf(std::int64_t handle_id) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   int FdOf(std::int64_t handle_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   absl::StatusOr<SelectorEntry*> AddSelector(SelectorKind kind,

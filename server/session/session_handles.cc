@@ -147,6 +147,14 @@ int Session::FdOf(std::int64_t handle_id) {
   return it == handles_.end() ? -1 : it->second.fd.get();
 }
 
+std::size_t Session::RegistrationsOf(std::int64_t handle_id) const {
+  return static_cast<std::size_t>(std::count_if(
+      selectors_.begin(), selectors_.end(), [handle_id](const auto& item) {
+        const SelectorEntry& entry = *item.second;
+        return !entry.hidden && entry.selector->Find(handle_id) != nullptr;
+      }));
+}
+
 HandleInfo Session::Describe(const Handle& handle) {
   return HandleInfo{
       .id = handle.id,
@@ -157,7 +165,7 @@ HandleInfo Session::Describe(const Handle& handle) {
       .readable_bytes = ReadableBytes(handle),
       .bytes_read = handle.bytes_read,
       .bytes_written = handle.bytes_written,
-      .registrations = handle.selectors.size(),
+      .registrations = RegistrationsOf(handle.id),
       .age = absl::FromChrono(context_.clock->Now() - handle.created)};
 }
 
@@ -233,10 +241,12 @@ absl::Status Session::CloseHandle(const Reference& handle) {
       return found.status();
     }
     const std::int64_t id = (*found)->id;
-    for (const std::int64_t selector_id : (*found)->selectors) {
-      SelectorEntry& entry = *selectors_.at(selector_id);
-      entry.selector->HandleClosed(id);
-      if (const Wait* wait = FindWait(entry.wait)) {
+    for (const auto& [selector_id, entry] : selectors_) {
+      if (entry->selector->Find(id) == nullptr) {
+        continue;
+      }
+      entry->selector->HandleClosed(id);
+      if (const Wait* wait = FindWait(entry->wait)) {
         wakeups.push_back(wait->sink);
       }
     }

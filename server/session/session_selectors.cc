@@ -1,5 +1,4 @@
 // The selectors of a session and what is registered with them.
-#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -131,10 +130,6 @@ void Session::EraseSelector(std::int64_t id) {
     EndWaitLocked(entry.wait);
   }
   context_.reactor->Unwatch(entry.watch);
-  for (const Registration& registration :
-       entry.selector->List(0, entry.selector->size())) {
-    std::erase(handles_.at(registration.handle_id).selectors, id);
-  }
   selector_names_.erase(entry.name);
   hidden_selectors_ -= entry.hidden ? 1 : 0;
   selectors_.erase(it);
@@ -189,30 +184,18 @@ ChangeOutcome Session::ApplyOne(SelectorEntry& entry, const Change& change) {
   if (!found.ok()) {
     return ChangeOutcome{0, found.status()};
   }
-  Handle& handle = **found;
+  const Handle& handle = **found;
   Selector& selector = *entry.selector;
   switch (change.kind) {
-    case Change::Kind::kRegister: {
-      ChangeOutcome outcome{
+    case Change::Kind::kRegister:
+      return ChangeOutcome{
           handle.id,
           selector.Register(handle.id, handle.fd.get(), change.interest)};
-      if (outcome.generation.ok() &&
-          std::count(handle.selectors.begin(), handle.selectors.end(),
-                     entry.id) == 0) {
-        handle.selectors.push_back(entry.id);
-      }
-      return outcome;
-    }
     case Change::Kind::kModify:
       return ChangeOutcome{handle.id,
                            selector.Modify(handle.id, change.interest)};
-    case Change::Kind::kUnregister: {
-      ChangeOutcome outcome{handle.id, selector.Unregister(handle.id)};
-      if (outcome.generation.ok()) {
-        std::erase(handle.selectors, entry.id);
-      }
-      return outcome;
-    }
+    case Change::Kind::kUnregister:
+      return ChangeOutcome{handle.id, selector.Unregister(handle.id)};
   }
   return ChangeOutcome{handle.id, absl::InternalError("unknown change")};
 }

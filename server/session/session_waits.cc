@@ -82,13 +82,6 @@ absl::optional<Result> Session::TakeLocked(Wait& wait) {
       wait.single ? waiter.TakeOnly(now) : waiter.Take(now);
   if (!result.has_value()) {
     Arm(wait);
-    return result;
-  }
-  for (const Registration& registration : result->removed) {
-    const auto handle = handles_.find(registration.handle_id);
-    if (handle != handles_.end()) {
-      std::erase(handle->second.selectors, wait.selector_id);
-    }
   }
   return result;
 }
@@ -210,13 +203,6 @@ void Session::GiveBack(const Reference& selector, const Result& result) {
     (*entry)->waiter->Restore(
         result, [this](std::int64_t handle_id)
                     ABSL_NO_THREAD_SAFETY_ANALYSIS { return FdOf(handle_id); });
-    for (const Registration& registration : result.removed) {
-      const auto handle = handles_.find(registration.handle_id);
-      if (handle != handles_.end() &&
-          (*entry)->selector->Find(registration.handle_id) != nullptr) {
-        handle->second.selectors.push_back((*entry)->id);
-      }
-    }
     if (const Wait* wait = FindWait((*entry)->wait)) {
       wakeups.push_back(wait->sink);
     }
