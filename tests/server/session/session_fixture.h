@@ -1,0 +1,115 @@
+// tests/server/session/session_fixture.h: room: tests. A session table over a
+// clock that the test moves, and sinks that note what they hear.
+#ifndef FARPOLL_TESTS_SERVER_SESSION_SESSION_FIXTURE_H_
+#define FARPOLL_TESTS_SERVER_SESSION_SESSION_FIXTURE_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/types/optional.h"
+#include "base/mutex.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "server/policy/limits.h"
+#include "server/reactor/reactor.h"
+#include "server/session/session_table.h"
+#include "tests/server/reactor/fence.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/status_matchers.h"
+
+namespace farpoll::server {
+
+// Notes what it hears. Threads: any.
+class NotingSink : public WaitSink {
+ public:
+  void OnReady() override {
+    MutexLock lock(&mu_);
+    ++ready_;
+  }
+  void OnEnded(absl::Status why) override {
+    MutexLock lock(&mu_);
+    ended_.push_back(std::move(why));
+  }
+
+  int ready() {
+    MutexLock lock(&mu_);
+    return ready_;
+  }
+  // Each time that it was told the end; at most one is right.
+  std::vector<absl::Status> ended() {
+    MutexLock lock(&mu_);
+    return ended_;
+  }
+
+ private:
+  Mutex mu_;
+  int ready_ ABSL_GUARDED_BY(mu_) = 0;
+  std::vector<absl::Status> ended_ ABSL_GUARDED_BY(mu_);
+};
+
+class SessionTest : public testing::Test {
+ protected:
+  ~SessionTest() override {
+    table_->EndAll();
+    reactor_.reset();
+  }
+
+  // Starts again with other limits.
+  void Limit(const Limits& limits) {
+    table_->EndAll();
+    Fence(*reactor_);
+    table_ = MakeTable(limits);
+  }
+
+  // A session that lives for 10 s.
+  std::shared_ptr<Session> Make(absl::string_view name = "") {
+    absl::StatusOr<std::shared_ptr<Session>> made =
+        table_->Create(name, absl::Seconds(10));
+    EXPECT_THAT(made, IsOk());
+    return *std::move(made);
+  }
+
+  // Moves the clock and lets the reactor do what is due by then.
+  void Advance(absl::Duration span) {
+    clock_.Advance(span);
+    reactor_->Poke();
+    Fence(*reactor_);
+  }
+
+  // What the table's observer was told, as "expired NAME".
+  std::vector<std::string> Observed() {
+    MutexLock lock(&mu_);
+    return observed_;
+  }
+
+  FakeClock clock_;
+
+ private:
+  std::unique_ptr<SessionTable> MakeTable(const Limits& limits) {
+    return std::make_unique<SessionTable>(
+        limits, &clock_, reactor_.get(),
+        [this](absl::string_view what, const Session& session) {
+          MutexLock lock(&mu_);
+          observed_.push_back(absl::StrCat(what, " ", session.name()));
+        });
+  }
+
+  Mutex mu_;
+  std::vector<std::string> observed_ ABSL_GUARDED_BY(mu_);
+
+ protected:
+  std::unique_ptr<Reactor> reactor_ = *Reactor::Start(&clock_);
+  std::unique_ptr<SessionTable> table_ = MakeTable(Limits());
+};
+
+// The reason in the detail of a status, or of a StatusOr's.
+template <typename T>
+std::string ReasonOf(const T& value) {
+  return DetailOf(StatusOf(value)).reason;
+}
+
+}  // namespace farpoll::server
+
+#endif  // FARPOLL_TESTS_SERVER_SESSION_SESSION_FIXTURE_H_

@@ -1,0 +1,259 @@
+// tests/server/session/session_table_test.cc: room: tests. Who is there, under
+// which name, and for how long.
+#include "server/session/session_table.h"
+
+#include <cerrno>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/server/session/session_fixture.h"
+
+namespace farpoll::server {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::SizeIs;
+
+using SessionTableTest = SessionTest;
+
+constexpr absl::Duration kTtl = absl::Seconds(10);  // of Make()
+constexpr absl::Duration kMoment = absl::Nanoseconds(1);
+
+// ---- Making and finding.
+
+TEST_F(SessionTableTest, FindsByIdAndByName) {
+  const auto session = Make("dev");
+
+  EXPECT_THAT(table_->Find(session->id()), IsOkAndHolds(session));
+  EXPECT_THAT(table_->Find("dev"), IsOkAndHolds(session));
+  EXPECT_THAT(session->id(), SizeIs(32));
+}
+
+TEST_F(SessionTableTest, UnknownSessionsAreNotFound) {
+  for (const char* const reference : {"", "nobody", "0"}) {
+    const auto found = table_->Find(reference);
+
+    EXPECT_THAT(found, StatusIs(absl::StatusCode::kNotFound));
+    EXPECT_EQ(ReasonOf(found), "SESSION_UNKNOWN");
+  }
+}
+
+TEST_F(SessionTableTest, ANameIsTakenUntilItsSessionEnds) {
+  Make("dev");
+  EXPECT_THAT(table_->Create("dev", kTtl),
+              StatusIs(absl::StatusCode::kAlreadyExists));
+
+  ASSERT_THAT(table_->Delete("dev"), IsOk());
+
+  EXPECT_THAT(table_->Create("dev", kTtl), IsOk());
+}
+
+TEST_F(SessionTableTest, BadNamesAreRefused) {
+  EXPECT_EQ(ReasonOf(table_->Create("-x", kTtl)), "BAD_NAME");
+  EXPECT_EQ(table_->size(), 0u);
+}
+
+TEST_F(SessionTableTest, TheLeaseIsHeldToItsRange) {
+  const Limits limits;
+
+  EXPECT_EQ(ReasonOf(table_->Create("", -kMoment)), "BAD_TTL");
+  EXPECT_EQ(ReasonOf(table_->Create(
+                "", absl::Milliseconds(limits.max_ttl_ms) + kMoment)),
+            "BAD_TTL");
+  EXPECT_EQ((*table_->Create("", absl::nullopt))->ttl(), absl::Seconds(60));
+  EXPECT_EQ((*table_->Create("", absl::ZeroDuration()))->ttl(),
+            absl::Seconds(60));
+}
+
+TEST_F(SessionTableTest, TooManySessionsAreRefused) {
+  Limits limits;
+  limits.max_sessions = 2;
+  Limit(limits);
+  Make("a");
+  Make("b");
+
+  const auto third = table_->Create("c", kTtl);
+
+  EXPECT_THAT(third, StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_EQ(ReasonOf(third), "LIMIT_SESSIONS");
+  ASSERT_THAT(table_->Delete("a"), IsOk());
+  EXPECT_THAT(table_->Create("c", kTtl), IsOk());
+}
+
+TEST_F(SessionTableTest, ListsInOrderOfCreation) {
+  Make("c");
+  Make("a");
+  Make("b");
+
+  const auto page = table_->List(0, 2);
+
+  ASSERT_THAT(page, SizeIs(2));
+  EXPECT_EQ(page[0].second->name(), "c");
+  EXPECT_EQ(page[1].second->name(), "a");
+  const auto rest = table_->List(page[1].first, 2);
+  ASSERT_THAT(rest, SizeIs(1));
+  EXPECT_EQ(rest[0].second->name(), "b");
+}
+
+// ---- Leases.
+
+TEST_F(SessionTableTest, ASilentSessionExpires) {
+  const auto session = Make("dev");
+  ASSERT_THAT(session->CreatePipe("", "", 0), IsOk());
+
+  Advance(kTtl - kMoment);
+  EXPECT_THAT(Observed(), ElementsAre("created dev"));
+  Advance(kMoment);
+
+  EXPECT_THAT(Observed(), ElementsAre("created dev", "expired dev"));
+  EXPECT_EQ(table_->size(), 0u);
+  EXPECT_EQ(table_->handles().used(), 0);
+}
+
+TEST_F(SessionTableTest, AnExpiredSessionIsRemembered) {
+  const std::string id = Make("dev")->id();
+  Advance(kTtl);
+  Advance(absl::Seconds(5));
+
+  for (const std::string& reference : {id, std::string("dev")}) {
+    const auto found = table_->Find(reference);
+
+    EXPECT_THAT(found, StatusIs(absl::StatusCode::kNotFound));
+    EXPECT_EQ(ReasonOf(found), "LEASE_EXPIRED");
+    EXPECT_THAT(std::string(found.status().message()),
+                HasSubstr("expired 5s ago"));
+  }
+}
+
+TEST_F(SessionTableTest, CallsOnAnExpiredSessionSayWhy) {
+  const auto session = Make();
+
+  Advance(kTtl);
+
+  EXPECT_EQ(ReasonOf(session->CreatePipe("", "", 0)), "LEASE_EXPIRED");
+  EXPECT_EQ(ReasonOf(session->ListHandles(0, 1)), "LEASE_EXPIRED");
+}
+
+TEST_F(SessionTableTest, ANewSessionUnderAnExpiredNameIsFound) {
+  Make("dev");
+  Advance(kTtl);
+
+  const auto again = Make("dev");
+
+  EXPECT_THAT(table_->Find("dev"), IsOkAndHolds(again));
+}
+
+TEST_F(SessionTableTest, FindingRenewsTheLease) {
+  Make("dev");
+  for (int i = 0; i < 5; ++i) {
+    Advance(kTtl - kMoment);
+    EXPECT_THAT(table_->Find("dev"), IsOk());
+  }
+  Advance(kTtl);
+
+  EXPECT_THAT(Observed(), Contains("expired dev"));
+}
+
+TEST_F(SessionTableTest, ListingDoesNotRenew) {
+  Make("dev");
+  Advance(kTtl - kMoment);
+
+  EXPECT_EQ(table_->List(0, 10)[0].second->Info().remaining, kMoment);
+  Advance(kMoment);
+
+  EXPECT_THAT(Observed(), Contains("expired dev"));
+}
+
+TEST_F(SessionTableTest, AStreamHoldsTheLease) {
+  const auto session = Make("dev");
+  const auto sink = std::make_shared<NotingSink>();
+  const auto stream = session->AttachStream(sink);
+
+  for (int i = 0; i < 10; ++i) {
+    Advance(kTtl);
+  }
+  EXPECT_THAT(Observed(), Not(Contains("expired dev")));
+  EXPECT_EQ(session->Info().remaining, kTtl);
+  EXPECT_EQ(session->Info().streams, 1u);
+
+  // From the end of the stream on, the whole lease runs.
+  session->DetachStream(*stream);
+  Advance(kTtl - kMoment);
+  EXPECT_THAT(Observed(), Not(Contains("expired dev")));
+  Advance(kMoment);
+  EXPECT_THAT(Observed(), Contains("expired dev"));
+  EXPECT_THAT(sink->ended(), IsEmpty());
+}
+
+TEST_F(SessionTableTest, AWaitHoldsTheLease) {
+  const auto session = Make("dev");
+  const auto selector = session->CreateSelector(SelectorKind::kPoll, "");
+  const auto sink = std::make_shared<NotingSink>();
+  const auto wait =
+      session->BeginWait({.selector = {.id = selector->id}}, sink);
+  ASSERT_THAT(wait, IsOk());
+  Advance(kTtl * 3);
+  EXPECT_THAT(Observed(), Not(Contains("expired dev")));
+
+  session->EndWait(*wait);
+  Advance(kTtl);
+
+  EXPECT_THAT(Observed(), Contains("expired dev"));
+}
+
+// ---- The end.
+
+TEST_F(SessionTableTest, DeletingEndsWaitsAndClosesHandles) {
+  const auto session = Make("dev");
+  ASSERT_THAT(session->CreatePipe("", "", 0), IsOk());
+  const auto selector = session->CreateSelector(SelectorKind::kPoll, "");
+  const auto wait_sink = std::make_shared<NotingSink>();
+  const auto sink = std::make_shared<NotingSink>();
+  ASSERT_THAT(session->BeginWait({.selector = {.id = selector->id}}, wait_sink),
+              IsOk());
+  ASSERT_THAT(session->AttachStream(sink), IsOk());
+
+  ASSERT_THAT(table_->Delete("dev"), IsOk());
+
+  for (const auto& each : {wait_sink, sink}) {
+    ASSERT_THAT(each->ended(), SizeIs(1));
+    EXPECT_THAT(each->ended()[0],
+                StatusIs(absl::StatusCode::kFailedPrecondition));
+    EXPECT_EQ(ReasonOf(each->ended()[0]), "SESSION_DELETED");
+  }
+  EXPECT_EQ(table_->handles().used(), 0);
+  EXPECT_EQ(ReasonOf(table_->Delete("dev")), "SESSION_UNKNOWN");
+  EXPECT_THAT(Observed(), ElementsAre("created dev", "deleted dev"));
+}
+
+TEST_F(SessionTableTest, DrainingEndsStreamsAndRefusesCalls) {
+  const auto session = Make("dev");
+  const auto sink = std::make_shared<NotingSink>();
+  ASSERT_THAT(session->AttachStream(sink), IsOk());
+
+  table_->Drain();
+
+  ASSERT_THAT(sink->ended(), SizeIs(1));
+  EXPECT_THAT(sink->ended()[0], StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_EQ(ReasonOf(table_->Find("dev")), "SERVER_STOPPING");
+  EXPECT_EQ(ReasonOf(table_->Create("new", kTtl)), "SERVER_STOPPING");
+  EXPECT_THAT(session->CreatePipe("", "", 0), IsOk());
+}
+
+TEST_F(SessionTableTest, EndAllEndsEverySession) {
+  Make("a");
+  Make("b");
+
+  table_->EndAll();
+
+  EXPECT_EQ(table_->size(), 0u);
+  EXPECT_THAT(Observed(), Contains("stopped a"));
+  EXPECT_THAT(Observed(), Contains("stopped b"));
+}
+
+}  // namespace
+}  // namespace farpoll::server

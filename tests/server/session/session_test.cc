@@ -1,0 +1,300 @@
+// tests/server/session/session_test.cc: room: tests. A session's handles,
+// selectors and waits, without gRPC around them.
+#include "server/session/session.h"
+
+#include <cerrno>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "selector/events.h"
+#include "tests/server/session/session_fixture.h"
+
+namespace farpoll::server {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+class OneSessionTest : public SessionTest {
+ protected:
+  OneSessionTest() { Furnish(); }
+
+  // A session with a pipe "in"/"out" and a selector "poll" on "in".
+  void Furnish() {
+    session_ = Make();
+    EXPECT_THAT(session_->CreatePipe("in", "out", 0), IsOk());
+    EXPECT_THAT(session_->CreateSelector(SelectorKind::kPoll, "poll"), IsOk());
+    Register("in", kIn);
+  }
+
+  void Register(const char* handle, Events events,
+                Trigger trigger = Trigger::kLevel) {
+    const Change change{
+        .kind = Change::Kind::kRegister,
+        .handle = {.name = handle},
+        .interest = {.events = std::int64_t{events}, .trigger = trigger}};
+    const auto outcomes = session_->Apply({.name = "poll"}, {change});
+    ASSERT_THAT(outcomes, IsOk());
+    EXPECT_THAT((*outcomes)[0].generation, IsOk());
+  }
+
+  StreamId Wait(bool single = false, Timeout timeout = Timeout::Forever()) {
+    const auto wait = session_->BeginWait(
+        {.selector = {.name = "poll"}, .timeout = timeout, .single = single},
+        sink_);
+    EXPECT_THAT(wait, IsOk());
+    return wait.value_or(0);
+  }
+
+  // The events of the next result, which must be there.
+  std::vector<Events> Take(StreamId wait) {
+    const absl::optional<NamedResult> named = session_->TakeResult(wait);
+    EXPECT_TRUE(named.has_value());
+    std::vector<Events> seen;
+    for (const ReadyEvent& event :
+         named.value_or(NamedResult()).result.events) {
+      seen.push_back(event.events);
+    }
+    return seen;
+  }
+
+  // Times that the sink was called, once the reactor has done what is due.
+  int Woken() {
+    Fence(*reactor_);
+    return sink_->ready();
+  }
+
+  void PutByte() { EXPECT_THAT(session_->Write({.name = "out"}, "x"), IsOk()); }
+
+  std::shared_ptr<Session> session_;
+  const std::shared_ptr<NotingSink> sink_ = std::make_shared<NotingSink>();
+};
+
+// ---- Waits.
+
+TEST_F(OneSessionTest, ReadinessWakesTheSink) {
+  const StreamId wait = Wait();
+  ASSERT_EQ(session_->TakeResult(wait).has_value(), false);
+  ASSERT_EQ(Woken(), 0);
+
+  PutByte();
+
+  EXPECT_EQ(Woken(), 1);
+  EXPECT_THAT(Take(wait), ElementsAre(kIn));
+}
+
+TEST_F(OneSessionTest, WithoutCreditNothingWakesTheSink) {
+  PutByte();
+  const StreamId wait = Wait();
+  ASSERT_THAT(Take(wait), ElementsAre(kIn));
+  ASSERT_FALSE(session_->TakeResult(wait).has_value());
+
+  PutByte();
+
+  EXPECT_EQ(Woken(), 0);
+  EXPECT_FALSE(session_->HasCredit(wait));
+}
+
+TEST_F(OneSessionTest, TheTimeoutWakesTheSink) {
+  const StreamId wait = Wait(false, absl::Seconds(3));
+  ASSERT_FALSE(session_->TakeResult(wait).has_value());
+
+  Advance(absl::Seconds(3) - absl::Nanoseconds(1));
+  ASSERT_EQ(Woken(), 0);
+  Advance(absl::Nanoseconds(1));
+
+  EXPECT_EQ(Woken(), 1);
+  EXPECT_TRUE(session_->TakeResult(wait)->result.timed_out);
+}
+
+TEST_F(OneSessionTest, ClosingTheHandleWakesTheSink) {
+  const StreamId wait = Wait();
+  ASSERT_FALSE(session_->TakeResult(wait).has_value());
+
+  ASSERT_THAT(session_->CloseHandle({.name = "in"}), IsOk());
+
+  EXPECT_GE(Woken(), 1);
+  EXPECT_THAT(Take(wait), ElementsAre(kInvalid));
+  ASSERT_THAT(session_->Grant(wait, 1, 1), IsOk());
+  EXPECT_FALSE(session_->TakeResult(wait).has_value());
+}
+
+TEST_F(OneSessionTest, ClosingTheSelectorEndsTheWait) {
+  const StreamId wait = Wait();
+
+  ASSERT_THAT(session_->CloseSelector({.name = "poll"}), IsOk());
+
+  ASSERT_THAT(sink_->ended(), SizeIs(1));
+  EXPECT_THAT(sink_->ended()[0], IsClosedError());
+  EXPECT_FALSE(session_->TakeResult(wait).has_value());
+  EXPECT_THAT(session_->Grant(wait, 0, 1), IsClosedError());
+  EXPECT_EQ(session_->GetHandle({.name = "in"})->registrations, 0u);
+}
+
+TEST_F(OneSessionTest, ASecondWaitOnASelectorIsRefused) {
+  const StreamId wait = Wait();
+
+  const auto second =
+      session_->BeginWait({.selector = {.name = "poll"}}, sink_);
+
+  EXPECT_THAT(second, HasErrno(EBUSY));
+  EXPECT_EQ(session_->Info().streams, 1u);
+  PutByte();
+  EXPECT_THAT(Take(wait), ElementsAre(kIn));
+}
+
+TEST_F(OneSessionTest, ASingleWaitIsOverWithItsResult) {
+  PutByte();
+  const StreamId wait = Wait(/*single=*/true);
+
+  EXPECT_THAT(Take(wait), ElementsAre(kIn));
+
+  EXPECT_FALSE(session_->TakeResult(wait).has_value());
+  EXPECT_EQ(session_->Info().streams, 0u);
+  EXPECT_FALSE(session_->GetSelector({.name = "poll"})->waiting);
+}
+
+TEST_F(OneSessionTest, AResultGivenBackComesAgain) {
+  Register("in", kIn, Trigger::kOneShot);
+  PutByte();
+  const auto lost = session_->TakeResult(Wait(/*single=*/true));
+  ASSERT_EQ(session_->GetHandle({.name = "in"})->registrations, 0u);
+
+  session_->GiveBack({.name = "poll"}, lost->result);
+
+  EXPECT_EQ(session_->GetHandle({.name = "in"})->registrations, 1u);
+  EXPECT_THAT(Take(Wait(/*single=*/true)), ElementsAre(kIn));
+}
+
+TEST_F(OneSessionTest, AFreshWaitRestoresOneShotsToTheirHandles) {
+  Register("in", kIn, Trigger::kOneShot);
+  PutByte();
+  const StreamId cut = Wait();
+  ASSERT_THAT(Take(cut), ElementsAre(kIn));
+  session_->EndWait(cut);
+
+  const StreamId wait = Wait();
+
+  EXPECT_EQ(session_->GetHandle({.name = "in"})->registrations, 1u);
+  ASSERT_THAT(session_->CloseHandle({.name = "in"}), IsOk());
+  EXPECT_THAT(Take(wait), ElementsAre(kInvalid));
+  EXPECT_THAT(session_->CloseSelector({.name = "poll"}), IsOk());
+}
+
+TEST_F(OneSessionTest, TooManyStreamsAreRefused) {
+  Limits limits;
+  limits.max_session_streams = 1;
+  Limit(limits);
+  Furnish();
+  ASSERT_THAT(session_->AttachStream(sink_), IsOk());
+
+  const auto wait = session_->BeginWait({.selector = {.name = "poll"}}, sink_);
+
+  EXPECT_EQ(ReasonOf(wait), "LIMIT_SESSION_STREAMS");
+  EXPECT_EQ(ReasonOf(session_->AttachStream(sink_)), "LIMIT_SESSION_STREAMS");
+}
+
+// ---- Select.
+
+TEST_F(OneSessionTest, SelectAnswersAtOnceWhatIsReady) {
+  const auto start =
+      session_->BeginSelect({.read = {{.name = "in"}},
+                             .write = {{.name = "out"}, {.name = "out"}},
+                             .except = {{.name = "out"}}},
+                            sink_);
+
+  ASSERT_THAT(start, IsOk());
+  ASSERT_TRUE(start->answer.has_value());
+  EXPECT_THAT(start->answer->read, IsEmpty());
+  EXPECT_THAT(start->answer->write, ElementsAre(0, 1));
+  EXPECT_THAT(start->answer->except, IsEmpty());
+}
+
+TEST_F(OneSessionTest, SelectWaitsOnASelectorNobodySees) {
+  const auto start = session_->BeginSelect({.read = {{.name = "in"}}}, sink_);
+  ASSERT_THAT(start, IsOk());
+  ASSERT_FALSE(start->answer.has_value());
+  EXPECT_FALSE(session_->TakeSelect(start->wait).has_value());
+  EXPECT_THAT(*session_->ListSelectors(0, 10), SizeIs(1));
+  EXPECT_EQ(session_->Info().selectors, 1u);
+
+  PutByte();
+
+  EXPECT_EQ(Woken(), 1);
+  const auto sets = session_->TakeSelect(start->wait);
+  ASSERT_TRUE(sets.has_value());
+  EXPECT_THAT((*sets)->read, ElementsAre(0));
+  EXPECT_EQ(session_->GetHandle({.name = "in"})->registrations, 1u);
+}
+
+TEST_F(OneSessionTest, SelectOnAHandleThatIsClosedFails) {
+  const auto start = session_->BeginSelect({.read = {{.name = "in"}}}, sink_);
+  ASSERT_FALSE(session_->TakeSelect(start->wait).has_value());
+
+  ASSERT_THAT(session_->CloseHandle({.name = "in"}), IsOk());
+
+  const auto sets = session_->TakeSelect(start->wait);
+  ASSERT_TRUE(sets.has_value());
+  EXPECT_THAT(*sets, HasErrno(EBADF));
+  EXPECT_THAT(*sets, StatusIs(absl::StatusCode::kFailedPrecondition));
+}
+
+TEST_F(OneSessionTest, SelectThatWaitsForExceptionsDoesNotSpin) {
+  const auto start = session_->BeginSelect({.except = {{.name = "in"}}}, sink_);
+  ASSERT_FALSE(session_->TakeSelect(start->wait).has_value());
+  ASSERT_THAT(session_->CloseHandle({.name = "out"}), IsOk());
+  ASSERT_EQ(Woken(), 1);
+  ASSERT_FALSE(session_->TakeSelect(start->wait).has_value());
+
+  // The kernel looks once more after the change of trigger, and then no more.
+  ASSERT_EQ(Woken(), 2);
+  ASSERT_FALSE(session_->TakeSelect(start->wait).has_value());
+  EXPECT_EQ(Woken(), 2);
+}
+
+// ---- Quotas.
+
+TEST_F(OneSessionTest, HandlesAreLimitedInTheSessionAndInAll) {
+  Limits limits;
+  limits.max_session_handles = 4;
+  limits.max_handles = 6;
+  Limit(limits);
+  Furnish();
+  ASSERT_THAT(session_->CreatePipe("", "", 0), IsOk());
+
+  EXPECT_EQ(ReasonOf(session_->CreatePipe("", "", 0)), "LIMIT_SESSION_HANDLES");
+  const auto other = Make();
+  ASSERT_THAT(other->CreateSocketPair("", "", SOCK_STREAM), IsOk());
+  EXPECT_EQ(ReasonOf(other->CreatePipe("", "", 0)), "LIMIT_HANDLES");
+
+  ASSERT_THAT(session_->CloseHandle({.name = "in"}), IsOk());
+  EXPECT_EQ(ReasonOf(other->CreatePipe("", "", 0)), "LIMIT_HANDLES");
+  ASSERT_THAT(session_->CloseHandle({.name = "out"}), IsOk());
+  EXPECT_THAT(other->CreatePipe("", "", 0), IsOk());
+}
+
+TEST_F(OneSessionTest, ARefusedPipeTakesNothingFromTheQuota) {
+  const std::int64_t before = table_->handles().used();
+
+  EXPECT_THAT(session_->CreatePipe("in", "", 0), HasErrno(EEXIST));
+  EXPECT_THAT(session_->CreatePipe("a", "a", 0), HasErrno(EEXIST));
+  EXPECT_THAT(session_->CreatePipe("1", "", 0), HasErrno(EINVAL));
+  EXPECT_THAT(session_->CreatePipe("", "", -1), HasErrno(EINVAL));
+
+  EXPECT_EQ(table_->handles().used(), before);
+}
+
+TEST_F(OneSessionTest, SelectorsAreLimited) {
+  Limits limits;
+  limits.max_session_selectors = 1;
+  Limit(limits);
+  Furnish();
+
+  EXPECT_EQ(ReasonOf(session_->CreateSelector(SelectorKind::kPoll, "")),
+            "LIMIT_SESSION_SELECTORS");
+  EXPECT_THAT(session_->BeginSelect({.read = {{.name = "in"}}}, sink_), IsOk());
+}
+
+}  // namespace
+}  // namespace farpoll::server

@@ -1,0 +1,27 @@
+// tests/support/memory.h: room: tests. How much of the heap is in use.
+#ifndef FARPOLL_TESTS_SUPPORT_MEMORY_H_
+#define FARPOLL_TESTS_SUPPORT_MEMORY_H_
+
+#include <malloc.h>
+
+#include <cstdint>
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/allocator_interface.h>
+#endif
+
+namespace farpoll {
+
+// Bytes allocated and not freed, of the whole process.
+inline std::int64_t AllocatedBytes() {
+#if defined(__SANITIZE_ADDRESS__)
+  return static_cast<std::int64_t>(__sanitizer_get_current_allocated_bytes());
+#else
+  const struct mallinfo2 info = mallinfo2();
+  return static_cast<std::int64_t>(info.uordblks + info.hblkhd);
+#endif
+}
+
+}  // namespace farpoll
+
+#endif  // FARPOLL_TESTS_SUPPORT_MEMORY_H_
