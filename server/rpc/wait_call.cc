@@ -29,13 +29,11 @@ bool WaitCall::FinishOnce(const absl::Status& status) {
   return true;
 }
 
-// ---- Poll.
-
-grpc::ServerUnaryReactor* PollCall::Start(SessionTable& table,
-                                          const v1::PollRequest& request,
-                                          v1::PollResponse* response) {
-  const std::shared_ptr<PollCall> call(new PollCall(response));
-  call->Keep(call);
+template <class Call, class Request>
+grpc::ServerUnaryReactor* WaitCall::Run(std::shared_ptr<Call> call,
+                                        SessionTable& table,
+                                        const Request& request) {
+  call->self_ = call;
   if (const absl::Status begun = call->Begin(table, request); !begun.ok()) {
     call->FinishOnce(begun);
   } else {
@@ -44,11 +42,12 @@ grpc::ServerUnaryReactor* PollCall::Start(SessionTable& table,
   return call.get();
 }
 
-absl::Status PollCall::Begin(SessionTable& table,
-                             const v1::PollRequest& request) {
+template <class Request>
+absl::StatusOr<Timeout> WaitCall::Open(SessionTable& table,
+                                       const Request& request) {
   const absl::StatusOr<Timeout> timeout = ToTimeout(request);
   if (!timeout.ok()) {
-    return timeout.status();
+    return timeout;
   }
   absl::StatusOr<std::shared_ptr<Session>> session =
       table.Find(request.session());
@@ -56,13 +55,29 @@ absl::Status PollCall::Begin(SessionTable& table,
     return session.status();
   }
   session_ = *std::move(session);
+  return timeout;
+}
+
+// ---- Poll.
+
+grpc::ServerUnaryReactor* PollCall::Start(SessionTable& table,
+                                          const v1::PollRequest& request,
+                                          v1::PollResponse* response) {
+  return Run(std::shared_ptr<PollCall>(new PollCall(response)), table, request);
+}
+
+absl::Status PollCall::Begin(SessionTable& table,
+                             const v1::PollRequest& request) {
+  const absl::StatusOr<Timeout> timeout = Open(table, request);
+  if (!timeout.ok()) {
+    return timeout.status();
+  }
   selector_ = ToReference(request.selector());
   const absl::StatusOr<StreamId> wait = session_->BeginWait(
       Session::WaitRequest{.selector = selector_,
                            .max_events = request.max_events(),
                            .timeout = *timeout,
                            .with_names = request.with_names(),
-                           .resume_after = absl::nullopt,
                            .single = true},
       std::static_pointer_cast<WaitSink>(shared_from_this()));
   if (wait.ok()) {
@@ -95,28 +110,16 @@ void PollCall::OnUndelivered() {
 grpc::ServerUnaryReactor* SelectCall::Start(SessionTable& table,
                                             const v1::SelectRequest& request,
                                             v1::SelectResponse* response) {
-  const std::shared_ptr<SelectCall> call(new SelectCall(response));
-  call->Keep(call);
-  if (const absl::Status begun = call->Begin(table, request); !begun.ok()) {
-    call->FinishOnce(begun);
-  } else {
-    call->Look();
-  }
-  return call.get();
+  return Run(std::shared_ptr<SelectCall>(new SelectCall(response)), table,
+             request);
 }
 
 absl::Status SelectCall::Begin(SessionTable& table,
                                const v1::SelectRequest& request) {
-  const absl::StatusOr<Timeout> timeout = ToTimeout(request);
+  const absl::StatusOr<Timeout> timeout = Open(table, request);
   if (!timeout.ok()) {
     return timeout.status();
   }
-  absl::StatusOr<std::shared_ptr<Session>> session =
-      table.Find(request.session());
-  if (!session.ok()) {
-    return session.status();
-  }
-  session_ = *std::move(session);
   Session::SelectRequest select{.timeout = *timeout};
   for (const v1::HandleRef& handle : request.read()) {
     select.read.push_back(ToReference(handle));

@@ -10,7 +10,9 @@
 #include <memory>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/types/optional.h"
+#include "base/timeout.h"
 #include "farpoll/v1/selector.pb.h"
 #include "server/session/session_table.h"
 
@@ -28,8 +30,16 @@ class WaitCall : public grpc::ServerUnaryReactor,
   void OnEnded(absl::Status why) override { FinishOnce(why); }
 
  protected:
-  // Lets gRPC hold the call until OnDone().
-  void Keep(std::shared_ptr<WaitCall> self) { self_ = std::move(self); }
+  // Begins `call` for `request` and lets gRPC hold it until OnDone().
+  template <class Call, class Request>
+  static grpc::ServerUnaryReactor* Run(std::shared_ptr<Call> call,
+                                       SessionTable& table,
+                                       const Request& request);
+
+  // Finds the request's session and judges its timeout's form.
+  //   Errors: INVALID_ARGUMENT, NOT_FOUND.
+  template <class Request>
+  absl::StatusOr<Timeout> Open(SessionTable& table, const Request& request);
 
   // Answers if there is a result by now.
   virtual void Look() = 0;
@@ -55,6 +65,8 @@ class PollCall final : public WaitCall {
                                          v1::PollResponse* response);
 
  private:
+  friend class WaitCall;
+
   explicit PollCall(v1::PollResponse* response) : response_(response) {}
 
   absl::Status Begin(SessionTable& table, const v1::PollRequest& request);
@@ -73,6 +85,8 @@ class SelectCall final : public WaitCall {
                                          v1::SelectResponse* response);
 
  private:
+  friend class WaitCall;
+
   explicit SelectCall(v1::SelectResponse* response) : response_(response) {}
 
   absl::Status Begin(SessionTable& table, const v1::SelectRequest& request);

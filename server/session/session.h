@@ -267,11 +267,13 @@ class Session : public std::enable_shared_from_this<Session> {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void DetachLocked(StreamId id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
+  // Takes the quota for as many new handles as there are names, if their names
+  // are free and good.
   absl::Status CheckNewHandles(
       std::initializer_list<std::pair<absl::string_view, absl::string_view>>
           fields_and_names) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  absl::StatusOr<std::pair<HandleInfo, HandleInfo>> AddPair(Handle first,
-                                                            Handle second)
+  absl::StatusOr<std::pair<HandleInfo, HandleInfo>> AddPair(
+      absl::StatusOr<DescriptorPair> descriptors, Handle first, Handle second)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::StatusOr<Handle*> FindHandle(const Reference& reference)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

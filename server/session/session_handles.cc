@@ -56,7 +56,13 @@ absl::Status Session::CheckNewHandles(
 }
 
 absl::StatusOr<std::pair<HandleInfo, HandleInfo>> Session::AddPair(
-    Handle first, Handle second) {
+    absl::StatusOr<DescriptorPair> descriptors, Handle first, Handle second) {
+  if (!descriptors.ok()) {
+    context_.handles->Return(2);
+    return descriptors.status();
+  }
+  first.fd = std::move(descriptors->first);
+  second.fd = std::move(descriptors->second);
   first.id = ++*context_.last_id;
   second.id = ++*context_.last_id;
   first.peer_id = second.id;
@@ -67,12 +73,13 @@ absl::StatusOr<std::pair<HandleInfo, HandleInfo>> Session::AddPair(
       handle_names_.emplace(handle->name, handle->id);
     }
   }
-  Handle& one =
-      handles_.emplace_hint(handles_.end(), first.id, std::move(first))->second;
-  Handle& two =
-      handles_.emplace_hint(handles_.end(), second.id, std::move(second))
-          ->second;
-  return std::make_pair(Describe(one), Describe(two));
+  const auto add = [this](Handle handle) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    const std::int64_t id = handle.id;
+    return handles_.emplace_hint(handles_.end(), id, std::move(handle));
+  };
+  const auto one = add(std::move(first));
+  const auto two = add(std::move(second));
+  return std::make_pair(Describe(one->second), Describe(two->second));
 }
 
 absl::StatusOr<std::pair<HandleInfo, HandleInfo>> Session::CreatePipe(
@@ -89,17 +96,11 @@ absl::StatusOr<std::pair<HandleInfo, HandleInfo>> Session::CreatePipe(
   if (!free.ok()) {
     return free;
   }
-  absl::StatusOr<DescriptorPair> pipe = MakePipe(capacity_bytes);
-  if (!pipe.ok()) {
-    context_.handles->Return(2);
-    return pipe.status();
-  }
-  return AddPair(Handle{.name = std::string(reader_name),
-                        .kind = HandleKind::kPipeReader,
-                        .fd = std::move(pipe->first)},
-                 Handle{.name = std::string(writer_name),
-                        .kind = HandleKind::kPipeWriter,
-                        .fd = std::move(pipe->second)});
+  return AddPair(
+      MakePipe(capacity_bytes),
+      Handle{.name = std::string(reader_name), .kind = HandleKind::kPipeReader},
+      Handle{.name = std::string(writer_name),
+             .kind = HandleKind::kPipeWriter});
 }
 
 absl::StatusOr<std::pair<HandleInfo, HandleInfo>> Session::CreateSocketPair(
@@ -110,18 +111,12 @@ absl::StatusOr<std::pair<HandleInfo, HandleInfo>> Session::CreateSocketPair(
   if (!free.ok()) {
     return free;
   }
-  absl::StatusOr<DescriptorPair> pair = MakeSocketPair(type);
-  if (!pair.ok()) {
-    context_.handles->Return(2);
-    return pair.status();
-  }
-  return AddPair(Handle{.name = std::string(first_name),
+  return AddPair(MakeSocketPair(type),
+                 Handle{.name = std::string(first_name),
                         .kind = HandleKind::kSocket,
-                        .fd = std::move(pair->first),
                         .socket_type = type},
                  Handle{.name = std::string(second_name),
                         .kind = HandleKind::kSocket,
-                        .fd = std::move(pair->second),
                         .socket_type = type});
 }
 
