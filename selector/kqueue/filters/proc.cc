@@ -1,0 +1,70 @@
+// EVFILT_PROC: the end of a child of this process.
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <limits>
+#include <memory>
+
+#include "base/unique_fd.h"
+#include "selector/kqueue/filters/exit_status.h"
+#include "selector/kqueue/filters/filters.h"
+
+namespace farpoll {
+namespace {
+
+struct ProcessState final : FilterState {
+  explicit ProcessState(int fd) : pidfd(fd) {}
+  UniqueFd pidfd;
+};
+
+class Proc final : public Filter {
+ public:
+  int Attach(Knote& knote, FilterHost& host) const override {
+    const int notes = CheckProcessNotes(knote.asked_fflags);
+    if (notes != 0) {
+      return notes;
+    }
+    const auto pid = static_cast<std::int64_t>(knote.event.ident);
+    if (pid <= 0) {
+      return EINVAL;
+    }
+    if (pid > std::numeric_limits<pid_t>::max()) {
+      return ESRCH;
+    }
+    const auto pidfd =
+        static_cast<int>(syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0));
+    if (pidfd < 0) {
+      // ENOENT, EINVAL: the number of a thread.
+      return errno == ENOENT || errno == EINVAL ? ESRCH : errno;
+    }
+    auto state = std::make_unique<ProcessState>(pidfd);
+    const int child = CheckChild(pidfd);
+    if (child != 0) {
+      return child;
+    }
+    knote.state = std::move(state);
+    return host.Watch(knote, pidfd, kIn);
+  }
+
+  int Touch(Knote& knote, const Kevent& change,
+            FilterHost& host) const override {
+    const int notes = CheckProcessNotes(change.fflags);
+    return notes != 0 ? notes : Filter::Touch(knote, change, host);
+  }
+
+  bool Sample(Knote& knote, Events /*seen*/,
+              FilterHost& /*host*/) const override {
+    return SampleExit(
+        knote, static_cast<const ProcessState&>(*knote.state).pidfd.get());
+  }
+};
+
+}  // namespace
+
+const Filter& ProcFilter() {
+  static const Proc filter;
+  return filter;
+}
+
+}  // namespace farpoll

@@ -1,0 +1,178 @@
+#include "selector/kqueue/kqueue.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/clock.h"
+#include "base/errno_status.h"
+#include "selector/kqueue/queue.h"
+#include "selector/kqueue/queue_table.h"
+
+namespace farpoll {
+namespace {
+
+constexpr char kName[] = "kqueue";
+
+// Room that a list of results begins with; it grows with what is asked.
+constexpr std::int64_t kMostRoom = 1 << 20;
+
+absl::StatusOr<MonotonicTime> DeadlineOf(Timeout timeout) {
+  switch (timeout.kind()) {
+    case Timeout::Kind::kForever:
+      return kNever;
+    case Timeout::Kind::kFinite:
+      return timeout.span() == absl::ZeroDuration()
+                 ? MonotonicTime::min()
+                 : DeadlineAfter(std::chrono::steady_clock::now(),
+                                 timeout.span());
+    case Timeout::Kind::kInfinite:
+      return MakeError(EOVERFLOW, "", "timeout", "timeout is infinite");
+    case Timeout::Kind::kNegative:
+    case Timeout::Kind::kNotANumber:
+      break;
+  }
+  return MakeError(EINVAL, "", "timeout",
+                   "timeout is negative or not a number");
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Kqueue>> Kqueue::Create() {
+  absl::StatusOr<std::shared_ptr<Queue>> queue = Queue::Create();
+  if (!queue.ok()) {
+    return queue.status();
+  }
+  const absl::StatusOr<int> number = (*queue)->fd();
+  if (!number.ok()) {
+    return number.status();
+  }
+  QueueTable::OfProcess().Insert(*number, *queue);
+  return std::unique_ptr<Kqueue>(new Kqueue(*std::move(queue), *number, false));
+}
+
+absl::StatusOr<std::unique_ptr<Kqueue>> Kqueue::FromFd(int fd) {
+  std::shared_ptr<Queue> queue = QueueTable::OfProcess().Find(fd);
+  const absl::StatusOr<int> number =
+      queue != nullptr ? queue->fd() : ClosedError(kName);
+  if (!number.ok()) {
+    return MakeError(EBADF, "", absl::StrCat("descriptor ", fd),
+                     absl::StrCat("descriptor ", fd, " is no open kqueue"));
+  }
+  const bool copy = *number != fd;
+  return std::unique_ptr<Kqueue>(new Kqueue(std::move(queue), fd, copy));
+}
+
+Kqueue::Kqueue(std::shared_ptr<Queue> queue, int number, bool copy)
+    : queue_(std::move(queue)), number_(number), copy_(copy) {
+  if (copy_) {
+    queue_->AddCopy();
+  }
+}
+
+Kqueue::~Kqueue() {
+  Close();
+  if (!fork_guard_.InCreator()) {
+    // The parent's waiters are in the copied memory and will never leave, so
+    // what they hold cannot be taken apart.
+    static_cast<void>(new std::shared_ptr<Queue>(queue_));
+  }
+}
+
+absl::Status Kqueue::Check() const {
+  return closed() || !fork_guard_.InCreator() ||
+                 (!copy_ && !queue_->number_open())
+             ? ClosedError(kName)
+             : absl::OkStatus();
+}
+
+absl::StatusOr<std::size_t> Kqueue::Control(absl::Span<const Kevent> changes,
+                                            absl::Span<Kevent> events,
+                                            Timeout timeout) {
+  const absl::StatusOr<MonotonicTime> deadline = DeadlineOf(timeout);
+  if (!deadline.ok()) {
+    return deadline.status();
+  }
+  const absl::Status open = Check();
+  if (!open.ok()) {
+    return open;
+  }
+  // A call in progress keeps the queue.
+  const std::shared_ptr<Queue> queue = queue_;
+  if (!changes.empty()) {
+    const absl::StatusOr<std::size_t> entries = queue->Apply(changes, events);
+    if (!entries.ok() || *entries > 0) {
+      return entries;
+    }
+  }
+  return events.empty() ? absl::StatusOr<std::size_t>(0)
+                        : queue->Take(events, *deadline);
+}
+
+absl::StatusOr<std::vector<Kevent>> Kqueue::Control(
+    absl::Span<const Kevent> changes, std::int64_t max_events,
+    Timeout timeout) {
+  if (max_events < 0) {
+    return MakeError(EINVAL, "", "max_events",
+                     absl::StrCat("max_events is negative: ", max_events));
+  }
+  std::vector<Kevent> events(
+      static_cast<std::size_t>(std::min(max_events, kMostRoom)));
+  const absl::StatusOr<std::size_t> count =
+      Control(changes, absl::MakeSpan(events), timeout);
+  if (!count.ok()) {
+    return count.status();
+  }
+  events.resize(*count);
+  return events;
+}
+
+absl::StatusOr<std::size_t> Kqueue::Apply(absl::Span<const Kevent> changes,
+                                          absl::Span<Kevent> results) {
+  const absl::Status open = Check();
+  if (!open.ok()) {
+    return open;
+  }
+  const std::shared_ptr<Queue> queue = queue_;
+  return queue->Apply(changes, results);
+}
+
+absl::StatusOr<std::size_t> Kqueue::Collect(absl::Span<Kevent> events) {
+  if (events.empty()) {
+    return MakeError(EINVAL, "", kName, "no room for events");
+  }
+  return Control({}, events, Timeout::Zero());
+}
+
+std::size_t Kqueue::Forget(int fd) {
+  return Check().ok() ? queue_->Forget(fd) : 0;
+}
+
+std::size_t Kqueue::size() const { return Check().ok() ? queue_->size() : 0; }
+
+absl::StatusOr<int> Kqueue::fd() const {
+  const absl::Status open = Check();
+  return open.ok() ? absl::StatusOr<int>(number_) : open;
+}
+
+void Kqueue::Close() {
+  if (closed_.exchange(true)) {
+    return;
+  }
+  if (!fork_guard_.InCreator()) {
+    if (copy_ || queue_->GiveUpNumber()) {
+      ::close(number_);
+    }
+  } else if (copy_) {
+    ::close(number_);
+    queue_->DropCopy();
+  } else {
+    queue_->DropNumber();
+  }
+}
+
+}  // namespace farpoll

@@ -1,0 +1,268 @@
+// The event list. The change list is queue.cc's.
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+
+#include "base/errno_status.h"
+#include "selector/kqueue/descriptor.h"
+#include "selector/kqueue/queue.h"
+#include "selector/kqueue/queue_marks.h"
+
+namespace farpoll {
+namespace {
+
+constexpr char kName[] = "kqueue";
+
+// Events kept on the stack by a wait: 2 KiB.
+constexpr std::size_t kInlineEvents = 128;
+
+}  // namespace
+
+absl::StatusOr<std::size_t> Queue::Take(absl::Span<Kevent> room,
+                                        MonotonicTime deadline) {
+  Scratch<Event, kInlineEvents> scratch(&scratch_, room.size());
+  for (;;) {
+    {
+      MutexLock lock(&mutex_);
+      if (closed_) {
+        return ClosedError(kName);
+      }
+      if (ActiveFills(room)) {
+        const std::size_t count = TakeActive(room);
+        if (count > 0) {
+          return count;
+        }
+      }
+    }
+    const absl::StatusOr<std::size_t> seen =
+        lanes_->Wait(scratch.room(), deadline);
+    if (!seen.ok()) {
+      return closed() ? ClosedError(kName) : seen.status();
+    }
+    if (*seen == 0) {
+      return 0;
+    }
+    const absl::Span<const Event> events = scratch.room().first(*seen);
+    for (const Event& event : events) {
+      if (event.data == kSignalsMark) {
+        DispatchSignals(event.fd);
+      }
+    }
+    MutexLock lock(&mutex_);
+    if (closed_) {
+      return ClosedError(kName);
+    }
+    const std::size_t count = Harvest(events, scratch.room(), room);
+    if (count > 0) {
+      return count;
+    }
+  }
+}
+
+bool Queue::ActiveFills(absl::Span<Kevent> room) {
+  kernel_is_next_ = !kernel_is_next_ && knotes_.active() >= room.size();
+  return kernel_is_next_;
+}
+
+std::size_t Queue::Harvest(absl::Span<const Event> seen,
+                           absl::Span<Event> space, absl::Span<Kevent> room) {
+  // A mark took a place that an event could have had, so there is room for at
+  // least one event of each.
+  unsigned lanes = 0;
+  for (const Event& event : seen) {
+    if (event.data < kFirstMark) {
+      continue;
+    }
+    lanes |= 1u << Lanes::LaneOf(event.data);
+    if (event.data == kFilesMark) {
+      files_.Drain([this](KnoteId id, std::uint32_t mask)
+                       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+                         if (Knote* const knote = knotes_.Resolve(id)) {
+                           knote->filter->FileChanged(*knote, mask, *this);
+                         }
+                       });
+    } else if (event.data == kClockMark) {
+      Tick();
+    }
+  }
+  std::size_t count = TakeWatched(seen, room);
+  for (std::uint8_t lane = 1; lane < Lanes::kCount; ++lane) {
+    const absl::Span<Kevent> rest = room.subspan(count);
+    if ((lanes >> lane & 1) == 0 || rest.empty()) {
+      continue;
+    }
+    const absl::Span<Event> more = space.first(rest.size());
+    const absl::StatusOr<std::size_t> got = lanes_->Collect(lane, more);
+    if (got.ok()) {
+      count += TakeWatched(more.first(*got), rest);
+    }
+  }
+  return count + TakeActive(room.subspan(count));
+}
+
+std::size_t Queue::TakeWatched(absl::Span<const Event> seen,
+                               absl::Span<Kevent> room) {
+  std::size_t count = 0;
+  for (const Event& event : seen) {
+    Knote* const knote =
+        event.data < kFirstMark ? knotes_.Resolve(event.data) : nullptr;
+    // In the active list: it has its turn there.
+    if (knote == nullptr || knote->disabled || knote->active) {
+      continue;
+    }
+    if (!knote->filter->Sample(*knote, event.events, *this)) {
+      Mute(*knote);
+    } else if (Deliver(*knote, room[count++]) && knote->muted) {
+      // It was watched for edges; from now on it holds until it does not.
+      if (Arm(*knote) != 0) {
+        Drop(*knote);
+      }
+    }
+  }
+  return count;
+}
+
+std::size_t Queue::TakeActive(absl::Span<Kevent> room) {
+  std::size_t count = 0;
+  for (std::size_t left = knotes_.active(); left > 0 && count < room.size();
+       --left) {
+    Knote& knote = knotes_.PopActive();
+    const bool holds = SampleNow(knote);
+    if ((holds || knote.forced) && Deliver(knote, room[count++])) {
+      knotes_.PushActive(knote);  // at the end: every one gets its turn
+    }
+  }
+  UpdateWake();
+  return count;
+}
+
+bool Queue::SampleNow(Knote& knote) {
+  const Events seen = knote.token != 0
+                          ? PollNow(knote.watched_fd, knote.watched_events)
+                          : Events{0};
+  return knote.filter->Sample(knote, seen, *this);
+}
+
+bool Queue::Deliver(Knote& knote, Kevent& event) {
+  event = knote.event;
+  if (knote.has(ev::kOneShot)) {
+    Drop(knote);
+    return false;
+  }
+  knote.filter->Delivered(knote, *this);
+  if (knote.has(ev::kDispatch)) {
+    knote.disabled = true;
+    // The kernel has disarmed what it reported one-shot.
+    if (knote.muted && Disarm(knote) != 0) {
+      Drop(knote);
+    }
+    return false;
+  }
+  return !knote.has(ev::kClear);
+}
+
+void Queue::Tick() {
+  std::uint64_t ticks = 0;
+  if (read(clock_.get(), &ticks, sizeof(ticks)) < 0) {
+    return;  // another waiter has seen to it
+  }
+  const std::vector<KnoteId> due = std::exchange(rechecks_, {});
+  for (const KnoteId id : due) {
+    Knote* const knote = knotes_.Resolve(id);
+    if (knote == nullptr) {
+      continue;
+    }
+    knote->rechecked = false;
+    if (!knote->disabled && SampleNow(*knote)) {
+      Activate(*knote);
+    }
+  }
+  if (rechecks_.empty()) {
+    const itimerspec never = {};
+    timerfd_settime(clock_.get(), 0, &never, nullptr);
+  }
+}
+
+void Queue::UpdateWake() {
+  const bool wanted = knotes_.active() > 0;
+  if (wanted == woken_ || !wake_.valid()) {
+    return;
+  }
+  woken_ = wanted;
+  eventfd_t count = 1;
+  // Neither can fail: the counter goes from 0 to 1 and back.
+  (void)(wanted ? eventfd_write(wake_.get(), count)
+                : eventfd_read(wake_.get(), &count));
+}
+
+// ---- Signals.
+
+void Queue::DispatchSignals(int signal_fd) {
+  {
+    MutexLock lock(&mutex_);
+    if (closed_) {
+      return;
+    }
+    ++signal_readers_;
+  }
+  SignalDesk::OfProcess().Dispatch(signal_fd);
+  MutexLock lock(&mutex_);
+  --signal_readers_;
+  signals_read_.SignalAll();
+}
+
+void Queue::Signalled(KnoteId id, std::uint32_t count) {
+  MutexLock lock(&mutex_);
+  Knote* const knote = closed_ ? nullptr : knotes_.Resolve(id);
+  if (knote != nullptr) {
+    knote->filter->Signalled(*knote, count, *this);
+  }
+}
+
+// ---- Closing.
+
+void Queue::DropNumber() {
+  if (number_open_.exchange(false) && copies_ == 0) {
+    Close();
+  }
+}
+
+void Queue::DropCopy() {
+  if (copies_.fetch_sub(1) == 1 && !number_open_) {
+    Close();
+  }
+}
+
+bool Queue::closed() const {
+  MutexLock lock(&mutex_);
+  return closed_;
+}
+
+void Queue::Close() {
+  {
+    MutexLock lock(&mutex_);
+    if (closed_) {
+      return;
+    }
+    closed_ = true;
+  }
+  lanes_->Close();
+  MutexLock lock(&mutex_);
+  while (signal_readers_ > 0) {
+    signals_read_.Wait(&mutex_);
+  }
+  for (Knote* const knote : knotes_.All()) {
+    Drop(*knote);
+  }
+  wake_.Reset();
+  signals_.Reset();
+  clock_.Reset();
+  files_.Close();
+}
+
+}  // namespace farpoll

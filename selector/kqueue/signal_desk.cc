@@ -1,0 +1,64 @@
+#include "selector/kqueue/signal_desk.h"
+
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace farpoll {
+
+SignalDesk& SignalDesk::OfProcess() {
+  // Never destroyed: queues may outlive static destruction.
+  static auto* const desk = new SignalDesk;
+  return *desk;
+}
+
+void SignalDesk::Subscribe(std::weak_ptr<SignalListener> listener,
+                           KnoteId knote, int signal) {
+  const SignalListener* const identity = listener.lock().get();
+  MutexLock lock(&mutex_);
+  subscriptions_.push_back({.listener = std::move(listener),
+                            .identity = identity,
+                            .knote = knote,
+                            .signal = signal});
+}
+
+void SignalDesk::Unsubscribe(const SignalListener* listener, KnoteId knote) {
+  MutexLock lock(&mutex_);
+  subscriptions_.erase(
+      std::remove_if(subscriptions_.begin(), subscriptions_.end(),
+                     [&](const Subscription& subscription) {
+                       return subscription.identity == listener &&
+                              subscription.knote == knote;
+                     }),
+      subscriptions_.end());
+}
+
+void SignalDesk::Dispatch(int signal_fd) {
+  std::array<std::uint32_t, NSIG> counts = {};
+  signalfd_siginfo record = {};
+  while (read(signal_fd, &record, sizeof(record)) == sizeof(record)) {
+    ++counts[record.ssi_signo];
+  }
+  std::vector<Subscription> told;
+  {
+    MutexLock lock(&mutex_);
+    for (const Subscription& subscription : subscriptions_) {
+      if (counts[static_cast<std::size_t>(subscription.signal)] > 0) {
+        told.push_back(subscription);
+      }
+    }
+  }
+  for (const Subscription& subscription : told) {
+    if (const auto listener = subscription.listener.lock()) {
+      listener->Signalled(
+          subscription.knote,
+          counts[static_cast<std::size_t>(subscription.signal)]);
+    }
+  }
+}
+
+}  // namespace farpoll
