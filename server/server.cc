@@ -73,11 +73,11 @@ std::string Shorten(const std::string& id) { return id.substr(0, 8) + "..."; }
 // Tells runs of a server apart, and grows from one to the next.
 std::int64_t NewEpoch() { return absl::ToUnixMicros(absl::Now()); }
 
-// Makes sockets private to their owner while it lives. gRPC creates them in
-// BuildAndStart(), and between bind and chmod anybody could connect.
+// Makes sockets private to their owner (mode 0600) while it lives. gRPC creates
+// them in BuildAndStart(), and between bind and chmod anybody could connect.
 class PrivateUmask {
  public:
-  PrivateUmask() : before_(umask(077)) {}
+  PrivateUmask() : before_(umask(0177)) {}
   ~PrivateUmask() { umask(before_); }
   PrivateUmask(const PrivateUmask&) = delete;
   PrivateUmask& operator=(const PrivateUmask&) = delete;
@@ -200,9 +200,13 @@ void Server::Rooms::Shutdown(absl::Duration grace) {
   if (reactor_ == nullptr) {
     return;
   }
-  Say("server.stopping", {{"grace", absl::FormatDuration(grace)}});
+  // What never served needs no words on its end: its caller has the error.
+  const bool served = grpc_server_ != nullptr;
+  if (served) {
+    Say("server.stopping", {{"grace", absl::FormatDuration(grace)}});
+  }
   sessions_->Drain();
-  if (grpc_server_ != nullptr) {
+  if (served) {
     if (auto* const health = grpc_server_->GetHealthCheckService()) {
       health->SetServingStatus(false);
     }
@@ -214,7 +218,9 @@ void Server::Rooms::Shutdown(absl::Duration grace) {
   sessions_->EndAll();
   reactor_.reset();
   grpc_server_.reset();
-  Say("server.stopped", {});
+  if (served) {
+    Say("server.stopped", {});
+  }
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options) {
