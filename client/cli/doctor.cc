@@ -4,11 +4,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "base/version.h"
 #include "client/cli/describe_values.h"
 #include "client/cli/failure.h"
 #include "client/cli/spec.h"
 #include "client/cli/verbs.h"
-#include "client/cli/version.h"
 #include "client/convert.h"
 
 namespace farpoll::cli {
@@ -30,13 +30,13 @@ std::int64_t LimitNamed(const v1::GetServerResponse& server,
   return 0;
 }
 
-Finding CheckApi(const v1::GetServerResponse& server) {
-  const bool same = server.api() == kApi;
-  return {
-      same ? "ok" : "fail", "api",
-      same ? absl::StrCat("server ", server.version(), ", client ", kVersion,
-                          ", both api ", kApi)
-           : absl::StrCat("server speaks ", server.api(), ", client ", kApi)};
+Finding CheckApiLevel(const v1::GetServerResponse& server) {
+  const bool same = server.api() == kApiLevel;
+  return {same ? "ok" : "fail", "api",
+          same ? absl::StrCat("server ", server.version(), ", client ",
+                              kVersion, ", both api ", kApiLevel)
+               : absl::StrCat("server speaks ", server.api(), ", client ",
+                              kApiLevel)};
 }
 
 Finding CheckClock(const v1::GetServerResponse& server) {
@@ -93,7 +93,7 @@ absl::Status Run(Runtime& run) {
        absl::StrCat(run.settings().address.value, ", up ",
                     FormatSpan(client::FromProto(server->uptime())),
                     ", answered in ", FormatSpan(absl::Now() - start))});
-  findings.push_back(CheckApi(*server));
+  findings.push_back(CheckApiLevel(*server));
   findings.push_back(CheckClock(*server));
   findings.push_back(CheckRoom(*server));
   findings.push_back(CheckSession(run));

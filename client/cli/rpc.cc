@@ -12,6 +12,7 @@
 #include "absl/strings/str_join.h"
 #include "base/unique_fd.h"
 #include "client/cli/failure.h"
+#include "client/cli/help_text.h"
 #include "client/cli/line_source.h"
 #include "client/cli/rpc_catalog.h"
 #include "client/cli/rpc_field.h"
@@ -33,6 +34,7 @@ struct Arguments {
   std::string json;
   // Its remaining() are the --FIELD VALUE words: unknown flags fall through.
   const CLI::App* root = nullptr;
+  const CLI::App* app = nullptr;
   bool help = false;
 };
 
@@ -260,6 +262,9 @@ class RpcCall {
 
 absl::Status Run(Runtime& run, const Arguments& arguments) {
   RpcCatalog catalog;
+  if (arguments.help && arguments.method.empty()) {
+    return run.out().Raw(VerbHelp(RpcVerb(), *arguments.app));
+  }
   if (arguments.service.empty()) {
     return ListServices(run, catalog);
   }
@@ -296,6 +301,7 @@ absl::Status Run(Runtime& run, const Arguments& arguments) {
 Action Declare(CLI::App& app) {
   const auto arguments = std::make_shared<Arguments>();
   arguments->root = app.get_parent();
+  arguments->app = &app;
   app.allow_extras();  // --FIELD VALUE
   app.set_help_flag();
   app.add_flag("-h,--help", arguments->help,

@@ -159,8 +159,7 @@ absl::Status SetLeaf(const FieldDescriptor& field, absl::string_view path,
 
 #undef FARPOLL_PUT
 
-// Whether the field at `path` is set, looking at the last item of repeated
-// messages.
+// Whether setting the field at `path` would overwrite something.
 bool IsSet(absl::string_view path, const Message& message) {
   const std::pair<absl::string_view, absl::string_view> parts =
       absl::StrSplit(path, absl::MaxSplits('.', 1));
@@ -173,10 +172,12 @@ bool IsSet(absl::string_view path, const Message& message) {
   if (field->is_repeated()) {
     return false;  // it takes one more
   }
-  if (parts.second.empty()) {
-    return reflection.HasField(message, field);
+  if (!reflection.HasField(message, field)) {
+    // Another choice of the same oneof would be lost.
+    return field->containing_oneof() != nullptr &&
+           reflection.HasOneof(message, field->containing_oneof());
   }
-  return reflection.HasField(message, field) &&
+  return parts.second.empty() ||
          IsSet(parts.second, reflection.GetMessage(message, field));
 }
 

@@ -1,4 +1,4 @@
-#include "client/cli/version.h"
+#include "base/version.h"
 
 #include "absl/strings/str_cat.h"
 #include "client/cli/verbs.h"
@@ -15,14 +15,14 @@ absl::Status Run(Runtime& run) {
   const absl::StatusOr<v1::GetServerResponse> server = (*client)->GetServer();
   Json json;
   json["client"] = kVersion;
-  json["api"] = kApi;
+  json["api"] = kApiLevel;
   if (server.ok()) {
     json["server"] = server->version();
     json["serverApi"] = server->api();
   }
   return run.out().Object(
       json, {{},
-             {{"client", absl::StrCat(kVersion, ", api ", kApi)},
+             {{"client", absl::StrCat(kVersion, ", api ", kApiLevel)},
               {"server", server.ok() ? absl::StrCat(server->version(), ", api ",
                                                     server->api())
                                      : "- (not reached)"}}});

@@ -244,10 +244,10 @@ class CliTest(unittest.TestCase):
     def test_write_from_stdin_waits_for_room_and_follow_reads_all(self):
         self.ok("pipe", "in", "out", "--capacity", "4096")
         reader = self.start("read", "in", "--follow")
-        self.ok("write", "out", "-", "--close-after", stdin=b"y" * 99999)
+        self.ok("write", "out", "-", "--close-after", stdin=b"y" * 50000)
         out, _ = reader.process.communicate(timeout=DEADLINE)
         self.assertEqual(reader.process.returncode, 0)
-        self.assertEqual(out, b"y" * 99999)
+        self.assertEqual(out, b"y" * 50000)
 
     def test_write_to_a_pipe_without_reader_fails(self):
         self.ok("pipe", "in", "out")
@@ -266,7 +266,7 @@ class CliTest(unittest.TestCase):
         self.ok("close", "a", "b")
         self.assertEqual(self.json("list")["handles"], [])
         self.ok("pipe", "in", "out")
-        self.assertIn("ENOTSOCK", self.fails(73, "shutdown", "in", "r"))
+        self.assertIn("ENOTSOCK", self.fails(67, "shutdown", "in", "r"))
 
     def test_names_taken_and_unknown(self):
         self.ok("pipe", "in", "out")
@@ -442,6 +442,10 @@ class CliTest(unittest.TestCase):
             (error["code"], error["reason"], error["errno"], error["subject"]),
             ("NOT_FOUND", "HANDLE_UNKNOWN", "ENOENT", "nope"))
         self.assertTrue(error["hint"])
+        error = json.loads(self.fails(2, "wait", "in:r", "--follow", "-o",
+                                      "json"))
+        self.assertEqual(error["code"], "USAGE")
+        self.assertIn("jsonl", error["message"])
 
     def test_usage_names_the_bad_argument(self):
         for words, said in (
@@ -452,7 +456,6 @@ class CliTest(unittest.TestCase):
                 (("wait",), "give HANDLE:BITS"),
                 (("wait", "in:r", "--timeout", "soon"), "'soon'"),
                 (("wait", "in:r", "--count", "1"), "--follow"),
-                (("wait", "in:r", "--follow", "-o", "json"), "jsonl"),
                 (("shutdown", "in", "x"), "x"),
                 (("write", "in"), "nothing to write"),
                 (("session",), "subcommand"),
@@ -489,8 +492,7 @@ class CliTest(unittest.TestCase):
                      "context", "doctor", "completion", "version", "help"):
             page = self.ok("help", verb)
             self.assertIn("  farpoll " + verb, page.split("usage:")[0])
-            if verb != "rpc":
-                self.assertEqual(self.ok(verb, "-h"), page)
+            self.assertEqual(self.ok(verb, "-h"), page)
             self.assertIn("  %s " % verb, self.ok("help"))
         self.assertIn("--ttl", self.ok("help", "session", "create"))
         self.assertEqual(self.ok(), self.ok("help"))
