@@ -17,12 +17,10 @@ namespace farpoll {
 namespace {
 
 using testing::AllOf;
-using testing::Each;
 using testing::ElementsAre;
 using testing::Field;
 using testing::IsEmpty;
 using testing::SizeIs;
-using testing::UnorderedElementsAre;
 
 constexpr std::int16_t kEveryFilter[] = {
     evfilt::kRead,     evfilt::kWrite,  evfilt::kVnode, evfilt::kProc,

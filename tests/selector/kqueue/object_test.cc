@@ -21,7 +21,6 @@
 namespace farpoll {
 namespace {
 
-using testing::AllOf;
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
