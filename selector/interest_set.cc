@@ -182,6 +182,10 @@ absl::Status InterestSet::Change(std::uint32_t index, Events events,
 }
 
 absl::Status InterestSet::Remove(RegistrationToken token) {
+  return Withdraw(token).status();
+}
+
+absl::StatusOr<int> InterestSet::Withdraw(RegistrationToken token) {
   MutexLock lock(&mutex_);
   if (closed()) {
     return ClosedError(kName);
@@ -190,13 +194,14 @@ absl::Status InterestSet::Remove(RegistrationToken token) {
   if (index == SlotTable::kNone) {
     return StaleToken();
   }
-  if (slots_[index].place == Slot::Place::kEpoll &&
-      Control(epoll_.get(), EPOLL_CTL_DEL, index) != 0) {
-    orphans_ = true;
+  int error = slots_[index].place == Slot::Place::kNotOpen ? EBADF : 0;
+  if (slots_[index].place == Slot::Place::kEpoll) {
+    error = Control(epoll_.get(), EPOLL_CTL_DEL, index);
+    orphans_ = orphans_ || error != 0;
   }
   slots_.Free(index);
   UpdateSignal();
-  return absl::OkStatus();
+  return error;
 }
 
 void InterestSet::Audit() {

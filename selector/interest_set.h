@@ -90,6 +90,10 @@ class InterestSet {
   //   Errors: NOT_FOUND (ENOENT) for a stale token; EBADF/CLOSED.
   absl::Status Remove(RegistrationToken token);
 
+  // As Remove, and says what the number was by then: 0, the file registered;
+  // EBADF, closed; ENOENT, another file.
+  absl::StatusOr<int> Withdraw(RegistrationToken token);
+
   // Checks every registered number against the file it was registered for
   // (epoll_ctl(MOD) with unchanged arguments), one system call each, and
   // re-registers what was closed (it then reports kInvalid) or reused. An edge

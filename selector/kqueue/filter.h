@@ -19,7 +19,8 @@ class FilterHost {
   // Has the kernel watch `fd` for `events`, with the trigger that the knote's
   // mode asks for. The queue stops watching before it forgets the knote.
   virtual int Watch(Knote& knote, int fd, Events events) = 0;
-  virtual void Unwatch(Knote& knote) = 0;
+  // Ends that. EBADF, ENOENT: the number was closed, or is another file by now.
+  virtual int Unwatch(Knote& knote) = 0;
 
   // Puts the knote, unless it is disabled, at the end of the active list; the
   // filter is asked again when an event is made of it.

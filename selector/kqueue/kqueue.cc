@@ -142,10 +142,20 @@ absl::StatusOr<std::size_t> Kqueue::Apply(absl::Span<const Kevent> changes,
 }
 
 absl::StatusOr<std::size_t> Kqueue::Collect(absl::Span<Kevent> events) {
+  return Wait(events, MonotonicTime::min());
+}
+
+absl::StatusOr<std::size_t> Kqueue::Wait(absl::Span<Kevent> events,
+                                         MonotonicTime deadline) {
   if (events.empty()) {
     return MakeError(EINVAL, "", kName, "no room for events");
   }
-  return Control({}, events, Timeout::Zero());
+  const absl::Status open = Check();
+  if (!open.ok()) {
+    return open;
+  }
+  const std::shared_ptr<Queue> queue = queue_;
+  return queue->Take(events, deadline);
 }
 
 std::size_t Kqueue::Forget(int fd) {

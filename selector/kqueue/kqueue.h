@@ -16,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "base/clock.h"
 #include "base/timeout.h"
 #include "selector/kqueue/fork_guard.h"
 #include "selector/kqueue/kevent.h"
@@ -82,6 +83,12 @@ class Kqueue {
   // all in turn.
   //   Errors: INVALID_ARGUMENT (EINVAL) for no room; EBADF/CLOSED.
   absl::StatusOr<std::size_t> Collect(absl::Span<Kevent> events);
+
+  // The second half: waits for events until `deadline`, as Control() does with
+  // a timeout.
+  //   Errors: as Collect.
+  absl::StatusOr<std::size_t> Wait(absl::Span<Kevent> events,
+                                   MonotonicTime deadline);
 
   // Removes every registration of descriptor `fd`, for its owner to call before
   // closing it; how many there were.

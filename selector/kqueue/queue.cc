@@ -194,12 +194,8 @@ int Queue::Add(const Kevent& change, const Filter& filter) {
 }
 
 int Queue::Remove(Knote& knote) {
-  int stale = 0;
-  if (knote.filter->IdentIsDescriptor()) {
-    stale = knote.token == 0            ? knote.filter->Verify(knote)
-            : IsOpen(knote.event.ident) ? 0
-                                        : EBADF;
-  }
+  const int stale =
+      knote.token != 0 ? Unwatch(knote) : knote.filter->Verify(knote);
   Drop(knote);
   return stale;
 }
@@ -322,13 +318,16 @@ int Queue::WatchOwn(int fd, std::uint64_t mark) {
   return token.ok() ? 0 : ErrnoOf(token.status());
 }
 
-void Queue::Unwatch(Knote& knote) {
-  if (knote.token != 0) {
-    int error = 0;
-    // It cannot fail but for Close(), and then nothing is left to remove.
-    lanes_->At(knote.lane, error)->Remove(knote.token).IgnoreError();
-    knote.token = 0;
+int Queue::Unwatch(Knote& knote) {
+  if (knote.token == 0) {
+    return 0;
   }
+  int error = 0;
+  // It cannot fail but for Close(), and then nothing is left to remove.
+  const absl::StatusOr<int> stale =
+      lanes_->At(knote.lane, error)->Withdraw(knote.token);
+  knote.token = 0;
+  return stale.value_or(0);
 }
 
 int Queue::Rewatch(Knote& knote, Events events, Trigger trigger) {

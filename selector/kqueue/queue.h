@@ -128,7 +128,7 @@ class Queue final : public std::enable_shared_from_this<Queue>,
 
   int Watch(Knote& knote, int fd, Events events) override
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Unwatch(Knote& knote) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  int Unwatch(Knote& knote) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Activate(Knote& knote) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   int WatchFile(Knote& knote, std::uint32_t mask) override
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
