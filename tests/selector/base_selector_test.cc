@@ -17,6 +17,7 @@
 #include "gtest/gtest.h"
 #include "selector/default_selector.h"
 #include "selector/epoll_selector.h"
+#include "selector/kqueue_selector.h"
 #include "selector/poll_selector.h"
 #include "selector/select_selector.h"
 #include "tests/support/blocked_call.h"
@@ -53,7 +54,8 @@ class Selector : public testing::Test {
   const std::unique_ptr<T> selector_ = *T::Create();
 };
 
-using Kinds = testing::Types<EpollSelector, PollSelector, SelectSelector>;
+using Kinds = testing::Types<EpollSelector, PollSelector, SelectSelector,
+                             KqueueSelector>;
 TYPED_TEST_SUITE(Selector, Kinds);
 
 TYPED_TEST(Selector, RegisterReturnsKey) {
