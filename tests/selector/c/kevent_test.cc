@@ -1,0 +1,146 @@
+// CKqueue.*: kqueue() and kevent() as a C program sees them, through the shared
+// library.
+// Source: FreeBSD kqueue(2); docs/kqueue.md.
+#include <fcntl.h>
+#include <sys/event.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdlib>
+#include <filesystem>
+#include <iterator>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/fd_fixtures.h"
+
+namespace farpoll {
+namespace {
+
+constexpr timespec kLookOnce = {};
+
+struct kevent Make(uintptr_t ident, int filter, int flags,
+                   unsigned fflags = 0) {
+  struct kevent event;
+  EV_SET(&event, ident, filter, flags, fflags, 0, nullptr);
+  return event;
+}
+
+int Change(int kq, struct kevent change) {
+  return kevent(kq, &change, 1, nullptr, 0, nullptr);
+}
+
+TEST(CKqueue, Layout) {
+  EXPECT_EQ(sizeof(struct kevent), 32u);
+  EXPECT_EQ(offsetof(struct kevent, filter), 8u);
+  EXPECT_EQ(offsetof(struct kevent, flags), 10u);
+  EXPECT_EQ(offsetof(struct kevent, fflags), 12u);
+  EXPECT_EQ(offsetof(struct kevent, data), 16u);
+  EXPECT_EQ(offsetof(struct kevent, udata), 24u);
+}
+
+TEST(CKqueue, ReadAndClose) {
+  const UniqueFd kq(kqueue());
+  ASSERT_GE(kq.get(), 0);
+  EXPECT_EQ(fcntl(kq.get(), F_GETFD), FD_CLOEXEC);
+  const Pipe pipe;
+  ASSERT_EQ(Change(kq.get(), Make(pipe.reader(), EVFILT_READ, EV_ADD)), 0);
+  Write(pipe.writer(), "abc");
+
+  struct kevent event;
+  ASSERT_EQ(kevent(kq.get(), nullptr, 0, &event, 1, &kLookOnce), 1);
+
+  EXPECT_EQ(event.ident, static_cast<uintptr_t>(pipe.reader()));
+  EXPECT_EQ(event.data, 3);
+  // As FreeBSD; FARPOLL_KQUEUE_ECHO_ADD=1 is macOS's way.
+  const bool echo = std::getenv("FARPOLL_KQUEUE_ECHO_ADD") != nullptr;
+  EXPECT_EQ(event.flags, echo ? EV_ADD : 0);
+}
+
+TEST(CKqueue, ErrorEntryNeverEchoes) {
+  const UniqueFd kq(kqueue());
+  struct kevent list = Make(1, EVFILT_USER, EV_ENABLE);
+
+  ASSERT_EQ(kevent(kq.get(), &list, 1, &list, 1, nullptr), 1);
+
+  EXPECT_EQ(list.flags, EV_ERROR);
+  EXPECT_EQ(list.data, ENOENT);
+}
+
+TEST(CKqueue, BadArguments) {
+  const UniqueFd kq(kqueue());
+  struct kevent event = Make(1, EVFILT_USER, EV_ADD);
+  const timespec bad_nanos = {.tv_sec = 0, .tv_nsec = 1'000'000'000};
+  const timespec negative = {.tv_sec = -1, .tv_nsec = 0};
+  const auto error_of = [](int result) { return result < 0 ? errno : 0; };
+
+  EXPECT_EQ(error_of(kevent(kq.get(), &event, -1, nullptr, 0, nullptr)),
+            EINVAL);
+  EXPECT_EQ(error_of(kevent(kq.get(), nullptr, 0, &event, -1, nullptr)),
+            EINVAL);
+  EXPECT_EQ(error_of(kevent(kq.get(), nullptr, 0, &event, 1, &bad_nanos)),
+            EINVAL);
+  EXPECT_EQ(error_of(kevent(kq.get(), nullptr, 0, &event, 1, &negative)),
+            EINVAL);
+  EXPECT_EQ(error_of(kevent(kq.get(), nullptr, 1, nullptr, 0, nullptr)),
+            EFAULT);
+  EXPECT_EQ(error_of(kevent(kq.get(), nullptr, 0, nullptr, 1, nullptr)),
+            EFAULT);
+  EXPECT_EQ(error_of(kevent(-1, nullptr, 0, nullptr, 0, nullptr)), EBADF);
+  EXPECT_EQ(error_of(kevent(STDIN_FILENO, nullptr, 0, nullptr, 0, nullptr)),
+            EBADF);
+  EXPECT_EQ(error_of(kevent(kq.get(), nullptr, 0, nullptr, 0, nullptr)), 0);
+}
+
+TEST(CKqueue, CloseIsNoticed) {
+  UniqueFd kq(kqueue());
+  const int number = kq.get();
+  ASSERT_EQ(Change(number, Make(1, EVFILT_USER, EV_ADD, NOTE_TRIGGER)), 0);
+  kq.Reset();
+
+  EXPECT_EQ(kevent(number, nullptr, 0, nullptr, 0, nullptr), -1);
+  EXPECT_EQ(errno, EBADF);
+
+  // The number goes to another file.
+  const UniqueFd reused = DuplicateTo(STDERR_FILENO, number);
+  EXPECT_EQ(kevent(number, nullptr, 0, nullptr, 0, nullptr), -1);
+  EXPECT_EQ(errno, EBADF);
+  EXPECT_GE(fcntl(number, F_GETFD), 0);
+}
+
+std::ptrdiff_t CountDescriptors() {
+  const std::filesystem::directory_iterator folder("/proc/self/fd");
+  return std::distance(begin(folder), end(folder));
+}
+
+TEST(CKqueue, NextQueueReleasesClosedOnes) {
+  UniqueFd first(kqueue());
+  const std::ptrdiff_t before = CountDescriptors();
+  for (int i = 0; i < 20; ++i) {
+    first.Reset();
+    first.Reset(kqueue());
+    ASSERT_GE(first.get(), 0);
+  }
+
+  EXPECT_EQ(CountDescriptors(), before);
+  struct kevent event;
+  EXPECT_EQ(kevent(first.get(), nullptr, 0, &event, 1, &kLookOnce), 0);
+}
+
+TEST(CKqueue, ReusedNumberIsANewQueue) {
+  UniqueFd kq(kqueue());
+  const int number = kq.get();
+  ASSERT_EQ(Change(number, Make(1, EVFILT_USER, EV_ADD, NOTE_TRIGGER)), 0);
+  kq.Reset();
+
+  const UniqueFd next(kqueue());
+  const UniqueFd same =
+      next.get() == number ? UniqueFd() : DuplicateTo(next.get(), number);
+
+  struct kevent event;
+  EXPECT_EQ(kevent(next.get(), nullptr, 0, &event, 1, &kLookOnce), 0);
+}
+
+}  // namespace
+}  // namespace farpoll
