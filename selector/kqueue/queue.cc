@@ -149,28 +149,37 @@ int Queue::ApplyOne(const Kevent& entry) {
   if (refusal != 0) {
     return refusal;
   }
-  Knote* const knote = knotes_.Find(change.ident, change.filter);
-  if (knote != nullptr) {
-    if ((change.flags & ev::kDelete) != 0) {
-      return Remove(*knote);
+  if (Knote* const knote = knotes_.Find(change.ident, change.filter)) {
+    const int error = ApplyToKnote(*knote, change);
+    const bool stale = knotes_.Find(change.ident, change.filter) == nullptr;
+    // A knote that was for another file has vanished with that: the change is
+    // the first for this one.
+    if (error != ENOENT || !stale || (change.flags & ev::kAdd) == 0) {
+      return error;
     }
-    int stale = knote->token == 0 ? knote->filter->Verify(*knote) : 0;
-    if (stale == 0) {
-      const int error = Update(*knote, change);
-      if (error != 0) {
-        return error;
-      }
-      stale = Reevaluate(*knote);
-    }
-    if (stale == 0) {
-      return 0;
-    }
-    Drop(*knote);
   }
   if (known.filter->IdentIsDescriptor() && !IsOpen(change.ident)) {
     return EBADF;
   }
   return (change.flags & ev::kAdd) != 0 ? Add(change, *known.filter) : ENOENT;
+}
+
+int Queue::ApplyToKnote(Knote& knote, const Kevent& change) {
+  if ((change.flags & ev::kDelete) != 0) {
+    return Remove(knote);
+  }
+  int stale = knote.token == 0 ? knote.filter->Verify(knote) : 0;
+  if (stale == 0) {
+    const int error = Update(knote, change);
+    if (error != 0) {
+      return error;
+    }
+    stale = Reevaluate(knote);
+  }
+  if (stale != 0) {
+    Drop(knote);
+  }
+  return stale;
 }
 
 int Queue::Add(const Kevent& change, const Filter& filter) {

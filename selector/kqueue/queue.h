@@ -95,6 +95,10 @@ class Queue final : public std::enable_shared_from_this<Queue>,
   // ---- Changes; results are errnos, 0 for success.
 
   int ApplyOne(const Kevent& change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // EBADF and ENOENT: the knote is gone, as its number was closed, or names
+  // another file by now.
+  int ApplyToKnote(Knote& knote, const Kevent& change)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   int Add(const Kevent& change, const Filter& filter)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   int Remove(Knote& knote) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
