@@ -2,11 +2,8 @@
 // the catalogue "network (Net.*)" of docs/semantics.md section 8.
 #include <functional>
 #include <future>
-#include <memory>
 #include <set>
 #include <string>
-#include <thread>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/substitute.h"

@@ -2,7 +2,6 @@
 // is well, field by field.
 #include <grpcpp/grpcpp.h>
 
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -432,6 +431,18 @@ TEST_P(Services, PollReportsInOrderOfRegistration) {
   peer().Unregister("poll", "b");
   peer().Register("poll", "b", kOut);
   EXPECT_EQ(peer().Poll("poll", kPatience), "c:4 a:4 b:4");
+}
+
+TEST_P(Services, PollTakesNoMoreThanItIsAskedFor) {
+  peer().MakeSelector("poll");
+  for (const char* const name : {"a", "b", "c"}) {
+    peer().MakeSocketPair(name, "");
+    peer().Register("poll", name, kOut, "ONESHOT");
+  }
+  const char* const poll = "selector { name: 'poll' } max_events: 2";
+
+  EXPECT_EQ(peer().Must(&Selectors::Poll, poll).events_size(), 2);
+  EXPECT_EQ(peer().Must(&Selectors::Poll, poll).events_size(), 1);
 }
 
 TEST_P(Services, SelectReturnsPositions) {
