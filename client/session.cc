@@ -167,7 +167,7 @@ absl::StatusOr<std::vector<v1::Selector>> Session::ListSelectors() {
                                 request, &v1::ListSelectorsResponse::selectors);
 }
 
-absl::StatusOr<SelectResult> Session::Select(
+absl::StatusOr<SelectPositions> Session::Select(
     absl::Span<const std::string> read, absl::Span<const std::string> write,
     absl::Span<const std::string> except, Timeout timeout) {
   v1::SelectRequest request;
@@ -194,9 +194,10 @@ absl::StatusOr<SelectResult> Session::Select(
   if (!response.ok()) {
     return response.status();
   }
-  return SelectResult{{response->read().begin(), response->read().end()},
-                      {response->write().begin(), response->write().end()},
-                      {response->except().begin(), response->except().end()}};
+  return SelectPositions{
+      {response->read().begin(), response->read().end()},
+      {response->write().begin(), response->write().end()},
+      {response->except().begin(), response->except().end()}};
 }
 
 }  // namespace farpoll::client

@@ -51,7 +51,7 @@ struct SocketPair {
 };
 
 // Positions in the lists given to Select, in their order.
-struct SelectResult {
+struct SelectPositions {
   std::vector<int> read;
   std::vector<int> write;
   std::vector<int> except;
@@ -102,10 +102,10 @@ class Session {
   // urgent data. A timeout gives an empty result.
   //   Errors: INVALID_ARGUMENT (EINVAL) for a negative timeout, NOT_FOUND for
   //     an unknown handle.
-  absl::StatusOr<SelectResult> Select(absl::Span<const std::string> read,
-                                      absl::Span<const std::string> write,
-                                      absl::Span<const std::string> except,
-                                      Timeout timeout = Timeout::Forever());
+  absl::StatusOr<SelectPositions> Select(absl::Span<const std::string> read,
+                                         absl::Span<const std::string> write,
+                                         absl::Span<const std::string> except,
+                                         Timeout timeout = Timeout::Forever());
 
  private:
   std::shared_ptr<Connection> connection_;
@@ -119,7 +119,7 @@ class Session {
 namespace farpoll {
 using client::Pipe;
 using client::PipeOptions;
-using client::SelectResult;
+using client::SelectPositions;
 using client::Session;
 using client::SocketPair;
 using client::SocketPairOptions;

@@ -33,7 +33,8 @@ enum class Trigger : std::uint8_t {
   kLevel,
   // Once, and again only after new activity or a modification.
   kEdge,
-  // Once; then it stays silent until it is modified (re-armed).
+  // Once; then it stays silent until it is modified (re-armed). A server's
+  // selector removes the registration with the report.
   kOneShot,
 };
 

@@ -48,7 +48,7 @@ absl::Status RunSelect(Runtime& run, Session& session,
   if (!sets.ok()) {
     return sets.status();
   }
-  const absl::StatusOr<SelectResult> ready =
+  const absl::StatusOr<SelectPositions> ready =
       session.Select(sets->read, sets->write, sets->except,
                      run.timeout_or(Timeout::Forever()));
   if (!ready.ok()) {

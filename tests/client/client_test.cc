@@ -140,7 +140,7 @@ TEST_F(ClientTest, SelectReturnsPositions) {
   names.writer_name = "out";
   const Pipe pipe = *session_->CreatePipe(names);
 
-  const absl::StatusOr<SelectResult> ready = session_->Select(
+  const absl::StatusOr<SelectPositions> ready = session_->Select(
       std::vector<std::string>{"in"}, std::vector<std::string>{"in", "out"}, {},
       Timeout::Zero());
 
