@@ -138,7 +138,7 @@ absl::Status Run(Runtime& run, const std::vector<std::string>& what) {
     }
     entries.push_back({*spec, 0});
   }
-  const absl::StatusOr<Session*> session = run.session();
+  const absl::StatusOr<Session*> session = run.session_for_waiting();
   if (!session.ok()) {
     return session.status();
   }

@@ -116,7 +116,8 @@ absl::Status Run(Runtime& run, const Arguments& arguments) {
   if (arguments.follow && run.out().format() == Format::kJson) {
     return UsageError("--follow has no single document: use -o jsonl");
   }
-  const absl::StatusOr<Session*> session = run.session();
+  const absl::StatusOr<Session*> session =
+      arguments.follow ? run.session_for_waiting() : run.session();
   if (!session.ok()) {
     return session.status();
   }

@@ -81,6 +81,11 @@ absl::StatusOr<Session*> Runtime::session() {
   return &*session_;
 }
 
+absl::StatusOr<Session*> Runtime::session_for_waiting() {
+  timeout_is_of_wait_ = true;
+  return session();
+}
+
 absl::StatusOr<Session*> Runtime::session_for_making() {
   if (settings_.local || !has_session()) {
     return session_.has_value() ? &*session_ : MakeDefaultSession();
@@ -139,6 +144,9 @@ Timeout Runtime::timeout_or(Timeout fallback) const {
 }
 
 absl::Duration Runtime::call_timeout() const {
+  if (timeout_is_of_wait_) {
+    return kCallTimeout;
+  }
   const Timeout timeout = timeout_or(Timeout(kCallTimeout));
   // --timeout 0 makes a wait look once; a call still needs time for its way.
   return timeout.forever()                        ? absl::InfiniteDuration()

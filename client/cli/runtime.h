@@ -39,15 +39,18 @@ class Runtime {
   // The session in use.
   //   Errors: LocalError when there is none.
   absl::StatusOr<Session*> session();
-  // The same; when there is none, or the remembered one is gone, makes the one
-  // called "default", remembers it and says so.
+  // The same, for a verb whose --timeout is how long it waits: the calls around
+  // the wait then take their default.
+  absl::StatusOr<Session*> session_for_waiting();
+  // The same as session(); when there is none, or the remembered one is gone,
+  // makes the one called "default", remembers it and says so.
   absl::StatusOr<Session*> session_for_making();
   // Whether a session is in use, without asking the server.
   bool has_session() const { return !settings_.session.value.empty(); }
 
   // --timeout, or `fallback` when it was left out.
   Timeout timeout_or(Timeout fallback) const;
-  // How long a call may take: --timeout, or 5 s.
+  // How long a call may take: --timeout unless that is a wait's, or 5 s.
   absl::Duration call_timeout() const;
 
   Contexts& contexts() { return contexts_; }
@@ -64,6 +67,7 @@ class Runtime {
   const std::string contexts_path_;
   Output output_;
   Interrupt& interrupt_;
+  bool timeout_is_of_wait_ = false;
   // In order of dependence.
   absl::optional<LocalServer> local_server_;
   absl::optional<Client> client_;

@@ -205,7 +205,7 @@ absl::Status Run(Runtime& run, const Arguments& arguments) {
     specs.push_back(*spec);
   }
 
-  const absl::StatusOr<Session*> session = run.session();
+  const absl::StatusOr<Session*> session = run.session_for_waiting();
   if (!session.ok()) {
     return session.status();
   }

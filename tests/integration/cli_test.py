@@ -51,7 +51,9 @@ class Background:
     def end(self, number=None):
         """Its exit code and standard error; sends signal `number` first."""
         if number is not None:
+            # Standard input stays open, or its end might be served first.
             self.process.send_signal(number)
+            self.process.wait(timeout=DEADLINE)
         _, error = self.process.communicate(timeout=DEADLINE)
         return self.process.returncode, error.decode()
 
