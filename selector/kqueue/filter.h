@@ -80,7 +80,8 @@ class Filter {
   // what poll(2) says of the watched descriptor; 0 when none is watched.
   virtual bool Sample(Knote& knote, Events seen, FilterHost& host) const = 0;
 
-  // An event was made of the knote and it stays. EV_CLEAR starts afresh.
+  // An event was made of the knote, which has EV_CLEAR or EV_DISPATCH, and it
+  // stays. EV_CLEAR starts afresh.
   virtual void Delivered(Knote& knote, FilterHost& /*host*/) const {
     if (knote.has(ev::kClear)) {
       knote.event.fflags = 0;

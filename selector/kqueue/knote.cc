@@ -7,18 +7,6 @@ Knote* KnoteTable::Find(std::uint64_t ident, std::int16_t filter) {
   return found == by_name_.end() ? nullptr : &At(found->second);
 }
 
-Knote* KnoteTable::Resolve(KnoteId id) {
-  const std::uint64_t index = id >> 32;
-  if (index >= end_) {
-    return nullptr;
-  }
-  Knote& knote = At(static_cast<std::uint32_t>(index));
-  return knote.filter != nullptr &&
-                 knote.generation == static_cast<std::uint32_t>(id)
-             ? &knote
-             : nullptr;
-}
-
 Knote& KnoteTable::Insert(std::uint64_t ident, std::int16_t filter) {
   std::uint32_t index = free_;
   if (index != kNone) {
@@ -36,12 +24,14 @@ Knote& KnoteTable::Insert(std::uint64_t ident, std::int16_t filter) {
   knote.generation = generation == 0 ? 1 : generation;
   knote.event = {.ident = ident, .filter = filter, .flags = 0};
   by_name_.emplace(std::make_pair(ident, filter), index);
+  ++counts_[static_cast<std::size_t>(-filter)];
   return knote;
 }
 
 void KnoteTable::Erase(Knote& knote) {
   RemoveActive(knote);
   by_name_.erase({knote.event.ident, knote.event.filter});
+  --counts_[static_cast<std::size_t>(-knote.event.filter)];
   knote.state.reset();
   knote.filter = nullptr;
   knote.next = free_;

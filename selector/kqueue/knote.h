@@ -88,12 +88,26 @@ class KnoteTable {
 
   Knote* Find(std::uint64_t ident, std::int16_t filter);
   // The knote that `id` names; null when it is gone.
-  Knote* Resolve(KnoteId id);
+  Knote* Resolve(KnoteId id) {
+    const std::uint64_t index = id >> 32;
+    if (index >= end_) {
+      return nullptr;
+    }
+    Knote& knote = At(static_cast<std::uint32_t>(index));
+    return knote.filter != nullptr &&
+                   knote.generation == static_cast<std::uint32_t>(id)
+               ? &knote
+               : nullptr;
+  }
   // A knote for a name that has none.
   Knote& Insert(std::uint64_t ident, std::int16_t filter);
   void Erase(Knote& knote);
 
   std::size_t size() const { return by_name_.size(); }
+  // Knotes of one filter.
+  std::size_t CountOf(std::int16_t filter) const {
+    return counts_[static_cast<std::size_t>(-filter)];
+  }
   // Every knote, in no order.
   std::vector<Knote*> All();
 
@@ -111,6 +125,8 @@ class KnoteTable {
     return (*blocks_[index / kBlock])[index % kBlock];
   }
 
+  // By the filters' numbers, which are -1 to -15.
+  std::array<std::size_t, 16> counts_ = {};
   absl::flat_hash_map<std::pair<std::uint64_t, std::int16_t>, std::uint32_t>
       by_name_;
   std::vector<std::unique_ptr<std::array<Knote, kBlock>>> blocks_;

@@ -21,15 +21,11 @@ constexpr char kName[] = "kqueue";
 // Room that a list of results begins with; it grows with what is asked.
 constexpr std::int64_t kMostRoom = 1 << 20;
 
-absl::StatusOr<MonotonicTime> DeadlineOf(Timeout timeout) {
+absl::Status CheckTimeout(Timeout timeout) {
   switch (timeout.kind()) {
     case Timeout::Kind::kForever:
-      return kNever;
     case Timeout::Kind::kFinite:
-      return timeout.span() == absl::ZeroDuration()
-                 ? MonotonicTime::min()
-                 : DeadlineAfter(std::chrono::steady_clock::now(),
-                                 timeout.span());
+      return absl::OkStatus();
     case Timeout::Kind::kInfinite:
       return MakeError(EOVERFLOW, "", "timeout", "timeout is infinite");
     case Timeout::Kind::kNegative:
@@ -38,6 +34,15 @@ absl::StatusOr<MonotonicTime> DeadlineOf(Timeout timeout) {
   }
   return MakeError(EINVAL, "", "timeout",
                    "timeout is negative or not a number");
+}
+
+MonotonicTime DeadlineOf(Timeout timeout) {
+  if (timeout.forever()) {
+    return kNever;
+  }
+  return timeout.span() == absl::ZeroDuration()
+             ? MonotonicTime::min()
+             : DeadlineAfter(std::chrono::steady_clock::now(), timeout.span());
 }
 
 }  // namespace
@@ -93,9 +98,9 @@ absl::Status Kqueue::Check() const {
 absl::StatusOr<std::size_t> Kqueue::Control(absl::Span<const Kevent> changes,
                                             absl::Span<Kevent> events,
                                             Timeout timeout) {
-  const absl::StatusOr<MonotonicTime> deadline = DeadlineOf(timeout);
-  if (!deadline.ok()) {
-    return deadline.status();
+  const absl::Status valid = CheckTimeout(timeout);
+  if (!valid.ok()) {
+    return valid;
   }
   const absl::Status open = Check();
   if (!open.ok()) {
@@ -110,7 +115,7 @@ absl::StatusOr<std::size_t> Kqueue::Control(absl::Span<const Kevent> changes,
     }
   }
   return events.empty() ? absl::StatusOr<std::size_t>(0)
-                        : queue->Take(events, *deadline);
+                        : queue->Take(events, DeadlineOf(timeout));
 }
 
 absl::StatusOr<std::vector<Kevent>> Kqueue::Control(

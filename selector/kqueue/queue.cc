@@ -49,9 +49,12 @@ int CheckFlags(std::uint16_t flags) {
   return refused ? EINVAL : 0;
 }
 
+bool IsNumber(std::uint64_t ident) {
+  return ident <= std::uint64_t{std::numeric_limits<int>::max()};
+}
+
 bool IsOpen(std::uint64_t ident) {
-  return ident <= std::uint64_t{std::numeric_limits<int>::max()} &&
-         fcntl(static_cast<int>(ident), F_GETFD) >= 0;
+  return IsNumber(ident) && fcntl(static_cast<int>(ident), F_GETFD) >= 0;
 }
 
 Trigger TriggerOf(const Knote& knote) {
@@ -158,10 +161,11 @@ int Queue::ApplyOne(const Kevent& entry) {
       return error;
     }
   }
-  if (known.filter->IdentIsDescriptor() && !IsOpen(change.ident)) {
-    return EBADF;
+  if ((change.flags & ev::kAdd) != 0) {
+    return Add(change, *known.filter);
   }
-  return (change.flags & ev::kAdd) != 0 ? Add(change, *known.filter) : ENOENT;
+  return known.filter->IdentIsDescriptor() && !IsOpen(change.ident) ? EBADF
+                                                                    : ENOENT;
 }
 
 int Queue::ApplyToKnote(Knote& knote, const Kevent& change) {
@@ -183,6 +187,9 @@ int Queue::ApplyToKnote(Knote& knote, const Kevent& change) {
 }
 
 int Queue::Add(const Kevent& change, const Filter& filter) {
+  if (filter.IdentIsDescriptor() && !IsNumber(change.ident)) {
+    return EBADF;
+  }
   Knote& knote = knotes_.Insert(change.ident, change.filter);
   knote.filter = &filter;
   knote.event.flags = change.flags & kModeFlags;
@@ -271,9 +278,10 @@ std::size_t Queue::size() const {
 std::uint8_t Queue::FreeLane(const Knote& knote) {
   unsigned taken = 0;
   for (const std::int16_t filter : kDescriptorFilters) {
-    const Knote* const other = filter == knote.event.filter
-                                   ? nullptr
-                                   : knotes_.Find(knote.event.ident, filter);
+    const Knote* const other =
+        filter == knote.event.filter || knotes_.CountOf(filter) == 0
+            ? nullptr
+            : knotes_.Find(knote.event.ident, filter);
     if (other != nullptr && other->token != 0) {
       taken |= 1u << other->lane;
     }
@@ -302,6 +310,7 @@ int Queue::Watch(Knote& knote, int fd, Events events) {
   if (!token.ok()) {
     return ErrnoOf(token.status());
   }
+  ++watched_;
   knote.lane = lane;
   knote.token = *token;
   knote.watched_fd = fd;
@@ -324,7 +333,11 @@ int Queue::WatchOwn(int fd, std::uint64_t mark) {
   int error = 0;
   const absl::StatusOr<RegistrationToken> token =
       lanes_->At(0, error)->Add(fd, kIn, Trigger::kLevel, mark);
-  return token.ok() ? 0 : ErrnoOf(token.status());
+  if (!token.ok()) {
+    return ErrnoOf(token.status());
+  }
+  ++watched_;
+  return 0;
 }
 
 int Queue::Unwatch(Knote& knote) {
@@ -336,6 +349,7 @@ int Queue::Unwatch(Knote& knote) {
   const absl::StatusOr<int> stale =
       lanes_->At(knote.lane, error)->Withdraw(knote.token);
   knote.token = 0;
+  --watched_;
   return stale.value_or(0);
 }
 

@@ -152,14 +152,15 @@ class Queue final : public std::enable_shared_from_this<Queue>,
   std::size_t Harvest(absl::Span<const Event> seen, absl::Span<Event> space,
                       absl::Span<Kevent> room)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Events of knotes among what a kernel's set reported.
-  std::size_t TakeWatched(absl::Span<const Event> seen, absl::Span<Kevent> room)
+  // Makes an event of one that a kernel's set reported, if it still holds.
+  bool TakeWatched(const Event& seen, Kevent& event)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Events of knotes in the active list.
   std::size_t TakeActive(absl::Span<Kevent> room)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Whether the active list alone fills `room`, and it is its turn.
-  bool ActiveFills(absl::Span<Kevent> room)
+  // Whether the active list will do: the kernel has nothing to say, or the
+  // list alone fills `room` and it is its turn.
+  bool KernelHasNoTurn(absl::Span<Kevent> room)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Whether the condition holds by the filter's word.
   bool SampleNow(Knote& knote) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -168,6 +169,8 @@ class Queue final : public std::enable_shared_from_this<Queue>,
   bool Deliver(Knote& knote, Kevent& event)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  // Tells knotes what happened to their files.
+  void DrainFiles() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Samples the knotes that wait for the clock.
   void Tick() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Keeps wake_ readable exactly while the active list is not empty.
@@ -187,6 +190,10 @@ class Queue final : public std::enable_shared_from_this<Queue>,
   // An eventfd; see UpdateWake.
   UniqueFd wake_ ABSL_GUARDED_BY(mutex_);
   bool woken_ ABSL_GUARDED_BY(mutex_) = false;
+  // knotes_.active(), for a look without the mutex.
+  std::atomic<std::size_t> active_hint_{0};
+  // Descriptors in the kernel's sets beside wake_.
+  std::size_t watched_ ABSL_GUARDED_BY(mutex_) = 0;
   // The last Take() filled its room without the kernel.
   bool kernel_is_next_ ABSL_GUARDED_BY(mutex_) = false;
 

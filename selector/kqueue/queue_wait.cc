@@ -27,12 +27,9 @@ absl::StatusOr<std::size_t> Queue::Take(absl::Span<Kevent> room,
                                         MonotonicTime deadline) {
   Scratch<Event, kInlineEvents> scratch(&scratch_, room.size());
   for (;;) {
-    {
+    if (active_hint_.load(std::memory_order_relaxed) > 0) {
       MutexLock lock(&mutex_);
-      if (closed_) {
-        return ClosedError(kName);
-      }
-      if (ActiveFills(room)) {
+      if (!closed_ && KernelHasNoTurn(room)) {
         const std::size_t count = TakeActive(room);
         if (count > 0) {
           return count;
@@ -64,7 +61,10 @@ absl::StatusOr<std::size_t> Queue::Take(absl::Span<Kevent> room,
   }
 }
 
-bool Queue::ActiveFills(absl::Span<Kevent> room) {
+bool Queue::KernelHasNoTurn(absl::Span<Kevent> room) {
+  if (watched_ == 0) {
+    return knotes_.active() > 0;
+  }
   kernel_is_next_ = !kernel_is_next_ && knotes_.active() >= room.size();
   return kernel_is_next_;
 }
@@ -74,57 +74,59 @@ std::size_t Queue::Harvest(absl::Span<const Event> seen,
   // A mark took a place that an event could have had, so there is room for at
   // least one event of each.
   unsigned lanes = 0;
-  for (const Event& event : seen) {
-    if (event.data < kFirstMark) {
-      continue;
-    }
-    lanes |= 1u << Lanes::LaneOf(event.data);
-    if (event.data == kFilesMark) {
-      files_.Drain([this](KnoteId id, std::uint32_t mask)
-                       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-                         if (Knote* const knote = knotes_.Resolve(id)) {
-                           knote->filter->FileChanged(*knote, mask, *this);
-                         }
-                       });
-    } else if (event.data == kClockMark) {
-      Tick();
-    }
-  }
-  std::size_t count = TakeWatched(seen, room);
-  for (std::uint8_t lane = 1; lane < Lanes::kCount; ++lane) {
-    const absl::Span<Kevent> rest = room.subspan(count);
-    if ((lanes >> lane & 1) == 0 || rest.empty()) {
-      continue;
-    }
-    const absl::Span<Event> more = space.first(rest.size());
-    const absl::StatusOr<std::size_t> got = lanes_->Collect(lane, more);
-    if (got.ok()) {
-      count += TakeWatched(more.first(*got), rest);
-    }
-  }
-  return count + TakeActive(room.subspan(count));
-}
-
-std::size_t Queue::TakeWatched(absl::Span<const Event> seen,
-                               absl::Span<Kevent> room) {
   std::size_t count = 0;
   for (const Event& event : seen) {
-    Knote* const knote =
-        event.data < kFirstMark ? knotes_.Resolve(event.data) : nullptr;
-    // In the active list: it has its turn there.
-    if (knote == nullptr || knote->disabled || knote->active) {
-      continue;
-    }
-    if (!knote->filter->Sample(*knote, event.events, *this)) {
-      Mute(*knote);
-    } else if (Deliver(*knote, room[count++]) && knote->muted) {
-      // It was watched for edges; from now on it holds until it does not.
-      if (Arm(*knote) != 0) {
-        Drop(*knote);
-      }
+    if (event.data < kFirstMark) {
+      count += TakeWatched(event, room[count]) ? 1 : 0;
+    } else if (event.data == kFilesMark) {
+      DrainFiles();
+    } else if (event.data == kClockMark) {
+      Tick();
+    } else {
+      lanes |= 1u << Lanes::LaneOf(event.data);
     }
   }
+  for (std::uint8_t lane = 1; lane < Lanes::kCount; ++lane) {
+    const std::size_t left = room.size() - count;
+    if ((lanes >> lane & 1) == 0 || left == 0) {
+      continue;
+    }
+    const absl::StatusOr<std::size_t> more =
+        lanes_->Collect(lane, space.first(left));
+    for (std::size_t i = 0; more.ok() && i < *more; ++i) {
+      count += TakeWatched(space[i], room[count]) ? 1 : 0;
+    }
+  }
+  if (knotes_.active() > 0) {
+    count += TakeActive(room.subspan(count));
+  }
   return count;
+}
+
+bool Queue::TakeWatched(const Event& seen, Kevent& event) {
+  Knote* const knote = knotes_.Resolve(seen.data);
+  // In the active list: it has its turn there.
+  if (knote == nullptr || knote->disabled || knote->active) {
+    return false;
+  }
+  if (!knote->filter->Sample(*knote, seen.events, *this)) {
+    Mute(*knote);
+    return false;
+  }
+  // It may have been watched for edges; from now on it holds until it does not.
+  if (Deliver(*knote, event) && knote->muted && Arm(*knote) != 0) {
+    Drop(*knote);
+  }
+  return true;
+}
+
+void Queue::DrainFiles() {
+  files_.Drain([this](KnoteId id, std::uint32_t mask)
+                   ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+                     if (Knote* const knote = knotes_.Resolve(id)) {
+                       knote->filter->FileChanged(*knote, mask, *this);
+                     }
+                   });
 }
 
 std::size_t Queue::TakeActive(absl::Span<Kevent> room) {
@@ -150,6 +152,9 @@ bool Queue::SampleNow(Knote& knote) {
 
 bool Queue::Deliver(Knote& knote, Kevent& event) {
   event = knote.event;
+  if (!knote.has(ev::kOneShot | ev::kDispatch | ev::kClear)) {
+    return true;
+  }
   if (knote.has(ev::kOneShot)) {
     Drop(knote);
     return false;
@@ -189,6 +194,7 @@ void Queue::Tick() {
 }
 
 void Queue::UpdateWake() {
+  active_hint_.store(knotes_.active(), std::memory_order_relaxed);
   const bool wanted = knotes_.active() > 0;
   if (wanted == woken_ || !wake_.valid()) {
     return;
