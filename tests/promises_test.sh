@@ -1,13 +1,14 @@
 #!/bin/bash
-# Fails when docs/semantics.md names a test of the library that does not exist.
+# Fails when a document of promises names a test that does not exist.
 set -euo pipefail
 
 # The script's own place, behind Bazel's links, is in the checkout.
 cd "$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")"
 
 readonly suites='Poll|PollFuzz|Select|Selector|BaseSelectorTest|PipeBuf'
-promised="$(grep -ohE "[^A-Za-z]($suites)\.[A-Z][A-Za-z0-9]*" \
-  docs/semantics.md | tr -dc 'A-Za-z0-9.\n' | sort -u)"
+readonly kqueue_suites='Kqueue|KqueueFiles|KqueueModel|CKqueue'
+promised="$(grep -ohE "[^A-Za-z]($suites|$kqueue_suites)\.[A-Z][A-Za-z0-9]*" \
+  docs/{semantics,kqueue}.md | tr -dc 'A-Za-z0-9.\n' | sort -u)"
 # Over line ends, as the formatter may break after the parenthesis.
 present="$(find tests -name '*.cc' -exec cat {} + | tr '\n' ' ' |
   grep -oE '\<(TYPED_)?TEST(_F|_P)?\( *[A-Za-z0-9_]+, *[A-Za-z0-9_]+' |
@@ -15,7 +16,7 @@ present="$(find tests -name '*.cc' -exec cat {} + | tr '\n' ' ' |
 
 missing="$(comm -23 <(echo "$promised") <(echo "$present"))"
 if [[ -z "$promised" || -n "$missing" ]]; then
-  echo "docs/semantics.md names tests that do not exist:"
+  echo "docs name tests that do not exist:"
   echo "$missing"
   exit 1
 fi
