@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/time/time.h"
 #include "gtest/gtest.h"
 #include "server/policy/limits.h"
 #include "server/server.h"
@@ -26,8 +27,9 @@ class ServerTest : public testing::TestWithParam<Transport> {
 
   // Starts the server, once; for fixtures with limits of their own.
   void Start(const server::Limits& limits);
-  // Ends the server before the test does.
-  void Stop() { server_->Shutdown(absl::ZeroDuration()); }
+  // Ends the server before the test does, with grace enough for answers to go
+  // out.
+  void Stop() { server_->Shutdown(absl::Seconds(1)); }
 
   Peer& peer() { return *peer_; }
   const std::string& address() const { return server_->addresses().front(); }
