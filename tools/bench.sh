@@ -1,0 +1,17 @@
+#!/bin/bash
+# Runs every benchmark, optimised, one after another: tools/bench.sh [FOLDER]
+# Prints the tables as docs/performance.md has them; FOLDER (default: a new one)
+# keeps the rows as JSON. Takes about three minutes; leave the machine alone.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+folder="${1:-$(mktemp -d)}"
+mkdir -p "$folder"
+./bazelw build --noshow_progress -c opt //tests/bench/... >&2
+for program in "$(./bazelw info --noshow_progress -c opt bazel-bin 2>/dev/null)"/tests/bench/*_bench; do
+  name="$(basename "$program")"
+  echo "running $name" >&2
+  "$program" --json "$folder/${name%_bench}.json" >/dev/null
+done
+tools/bench_table.py "$folder"/*.json
+echo "rows: $folder" >&2
