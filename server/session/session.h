@@ -33,6 +33,8 @@
 #include "server/policy/quota.h"
 #include "server/reactor/reactor.h"
 #include "server/session/reference.h"
+#include "server/session/sinks.h"
+#include "server/session/values.h"
 #include "server/wait/selector.h"
 #include "server/wait/waiter.h"
 
@@ -47,87 +49,7 @@ struct SessionContext {
   std::atomic<std::int64_t>* last_id = nullptr;  // of handles and selectors
 };
 
-// Hears of the end of the session or selector it depends on.
-class StreamSink {
- public:
-  virtual ~StreamSink() = default;
-  // Called at most once, with why; nothing is called afterwards.
-  virtual void OnEnded(absl::Status why) = 0;
-};
-
-// Hears also when it is time to take a result. Both calls come from any thread
-// and must not block; OnReady may come for nothing.
-class WaitSink : public StreamSink {
- public:
-  virtual void OnReady() = 0;
-};
-
 using StreamId = std::int64_t;
-
-struct SessionInfo {
-  std::string id;
-  std::string name;
-  absl::Duration ttl;
-  absl::Duration remaining;
-  absl::Duration age;
-  std::size_t handles = 0;
-  std::size_t selectors = 0;
-  std::size_t streams = 0;
-};
-
-struct HandleInfo {
-  std::int64_t id = 0;
-  std::string name;
-  HandleKind kind = HandleKind::kPipeReader;
-  std::int64_t peer_id = 0;  // 0 when the other end is closed
-  Events ready = 0;
-  std::int64_t readable_bytes = 0;
-  std::int64_t bytes_read = 0;
-  std::int64_t bytes_written = 0;
-  std::size_t registrations = 0;
-  absl::Duration age;
-};
-
-struct SelectorInfo {
-  std::int64_t id = 0;
-  std::string name;
-  SelectorKind kind = SelectorKind::kPoll;
-  std::size_t registrations = 0;
-  bool waiting = false;
-};
-
-struct RegistrationInfo {
-  Registration registration;
-  std::string handle_name;
-};
-
-// What became of one change.
-struct ChangeOutcome {
-  std::int64_t handle_id = 0;
-  absl::StatusOr<std::int64_t> generation;
-};
-
-// One change of an interest set.
-struct Change {
-  enum class Kind { kRegister, kModify, kUnregister };
-  Kind kind = Kind::kRegister;
-  Reference handle;
-  Interest interest;  // unused by kUnregister
-};
-
-// A result with the names of its handles, when they were asked for.
-struct NamedResult {
-  Result result;
-  std::vector<std::string> names;  // empty, or one for each event
-};
-
-// Positions in the lists of a Select.
-struct SelectSets {
-  std::vector<std::int32_t> read;
-  std::vector<std::int32_t> write;
-  std::vector<std::int32_t> except;
-  bool empty() const { return read.empty() && write.empty() && except.empty(); }
-};
 
 class Session : public std::enable_shared_from_this<Session> {
  public:

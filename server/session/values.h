@@ -1,0 +1,89 @@
+// server/session/values.h: room: server/session. What goes into a session and
+// comes out of it.
+// Threads: plain values.
+#ifndef FARPOLL_SERVER_SESSION_VALUES_H_
+#define FARPOLL_SERVER_SESSION_VALUES_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "selector/events.h"
+#include "server/handle/handle.h"
+#include "server/session/reference.h"
+#include "server/wait/selector.h"
+#include "server/wait/waiter.h"
+
+namespace farpoll::server {
+
+struct SessionInfo {
+  std::string id;
+  std::string name;
+  absl::Duration ttl;
+  absl::Duration remaining;
+  absl::Duration age;
+  std::size_t handles = 0;
+  std::size_t selectors = 0;
+  std::size_t streams = 0;
+};
+
+struct HandleInfo {
+  std::int64_t id = 0;
+  std::string name;
+  HandleKind kind = HandleKind::kPipeReader;
+  std::int64_t peer_id = 0;  // 0 when the other end is closed
+  Events ready = 0;
+  std::int64_t readable_bytes = 0;
+  std::int64_t bytes_read = 0;
+  std::int64_t bytes_written = 0;
+  std::size_t registrations = 0;
+  absl::Duration age;
+};
+
+struct SelectorInfo {
+  std::int64_t id = 0;
+  std::string name;
+  SelectorKind kind = SelectorKind::kPoll;
+  std::size_t registrations = 0;
+  bool waiting = false;
+};
+
+struct RegistrationInfo {
+  Registration registration;
+  std::string handle_name;
+};
+
+// What became of one change.
+struct ChangeOutcome {
+  std::int64_t handle_id = 0;
+  absl::StatusOr<std::int64_t> generation;
+};
+
+// One change of an interest set.
+struct Change {
+  enum class Kind { kRegister, kModify, kUnregister };
+  Kind kind = Kind::kRegister;
+  Reference handle;
+  Interest interest;  // unused by kUnregister
+};
+
+// A result with the names of its handles, when they were asked for.
+struct NamedResult {
+  Result result;
+  std::vector<std::string> names;  // empty, or one for each event
+};
+
+// Positions in the lists of a Select.
+struct SelectSets {
+  std::vector<std::int32_t> read;
+  std::vector<std::int32_t> write;
+  std::vector<std::int32_t> except;
+  bool empty() const { return read.empty() && write.empty() && except.empty(); }
+};
+
+}  // namespace farpoll::server
+
+#endif  // FARPOLL_SERVER_SESSION_VALUES_H_
