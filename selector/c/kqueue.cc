@@ -30,6 +30,7 @@
 #include "base/timeout.h"
 #include "base/unique_fd.h"
 #include "selector/kqueue/descriptor.h"
+#include "selector/kqueue/fork_guard.h"
 #include "selector/kqueue/kevent.h"
 
 namespace farpoll {
@@ -100,11 +101,8 @@ class Numbers {
   absl::flat_hash_map<int, SharedQueue> queues_ ABSL_GUARDED_BY(mutex_);
 };
 
-Numbers& AllNumbers() {
-  // Never destroyed: a program may use a queue while it exits.
-  static auto* const numbers = new Numbers;
-  return *numbers;
-}
+// A child after fork(2) has none of its parent's queues, and may make its own.
+Numbers& AllNumbers() { return OfThisProcess<Numbers>(); }
 
 // Whether returned events still say EV_ADD, as on macOS and with libkqueue.
 bool EchoAdd() {

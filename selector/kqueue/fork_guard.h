@@ -27,6 +27,28 @@ class ForkGuard {
   std::uint32_t born_;
 };
 
+// The one T of this process, which lives as long as it does. A child after
+// fork(2) begins with a fresh one: the parent's may have been locked, just
+// then, by a thread that the child does not have.
+template <typename T>
+T& OfThisProcess() {
+  struct Own {
+    ForkGuard guard;
+    T value;
+  };
+  static std::atomic<Own*> current{new Own};
+  Own* own = current.load(std::memory_order_acquire);
+  if (own->guard.InCreator()) {
+    return own->value;
+  }
+  auto* const fresh = new Own;
+  if (current.compare_exchange_strong(own, fresh)) {
+    return fresh->value;
+  }
+  delete fresh;
+  return own->value;
+}
+
 }  // namespace farpoll
 
 #endif  // FARPOLL_SELECTOR_KQUEUE_FORK_GUARD_H_

@@ -2,7 +2,18 @@
 
 namespace farpoll {
 
+std::uint32_t* KnoteTable::DensePlace(std::uint64_t ident,
+                                      std::int16_t filter) {
+  const std::uint64_t place = 2 * ident + (filter == evfilt::kWrite ? 1 : 0);
+  const bool dense = filter == evfilt::kRead || filter == evfilt::kWrite;
+  return dense && ident < kDenseEnd && place < dense_.size() ? &dense_[place]
+                                                             : nullptr;
+}
+
 Knote* KnoteTable::Find(std::uint64_t ident, std::int16_t filter) {
+  if (const std::uint32_t* const place = DensePlace(ident, filter)) {
+    return *place != kNone ? &At(*place) : nullptr;
+  }
   const auto found = by_name_.find({ident, filter});
   return found == by_name_.end() ? nullptr : &At(found->second);
 }
@@ -23,14 +34,29 @@ Knote& KnoteTable::Insert(std::uint64_t ident, std::int16_t filter) {
   knote.index = index;
   knote.generation = generation == 0 ? 1 : generation;
   knote.event = {.ident = ident, .filter = filter, .flags = 0};
-  by_name_.emplace(std::make_pair(ident, filter), index);
+  if ((filter == evfilt::kRead || filter == evfilt::kWrite) &&
+      ident < kDenseEnd && 2 * ident + 1 >= dense_.size()) {
+    dense_.resize(2 * ident + 2, kNone);
+  }
+  if (std::uint32_t* const place = DensePlace(ident, filter)) {
+    *place = index;
+  } else {
+    by_name_.emplace(std::make_pair(ident, filter), index);
+  }
+  ++used_;
   ++counts_[static_cast<std::size_t>(-filter)];
   return knote;
 }
 
 void KnoteTable::Erase(Knote& knote) {
   RemoveActive(knote);
-  by_name_.erase({knote.event.ident, knote.event.filter});
+  if (std::uint32_t* const place =
+          DensePlace(knote.event.ident, knote.event.filter)) {
+    *place = kNone;
+  } else {
+    by_name_.erase({knote.event.ident, knote.event.filter});
+  }
+  --used_;
   --counts_[static_cast<std::size_t>(-knote.event.filter)];
   knote.state.reset();
   knote.filter = nullptr;
@@ -40,9 +66,11 @@ void KnoteTable::Erase(Knote& knote) {
 
 std::vector<Knote*> KnoteTable::All() {
   std::vector<Knote*> all;
-  all.reserve(by_name_.size());
-  for (const auto& [name, index] : by_name_) {
-    all.push_back(&At(index));
+  all.reserve(used_);
+  for (std::uint32_t index = 0; index < end_; ++index) {
+    if (At(index).filter != nullptr) {
+      all.push_back(&At(index));
+    }
   }
   return all;
 }

@@ -32,11 +32,14 @@ class FilterState {
   virtual ~FilterState() = default;
 };
 
-struct Knote {
+// What a sample looks at lies in the first of two cache lines.
+struct alignas(64) Knote {
   // As the next event would say it: ident, filter, mode flags and EOF, udata,
   // and in fflags and data what was seen so far.
   Kevent event;
-  std::int64_t asked_data = 0;
+
+  const Filter* filter = nullptr;
+  std::unique_ptr<FilterState> state;
   std::uint32_t asked_fflags = 0;
 
   // EV_DISABLE, or delivered under EV_DISPATCH.
@@ -53,23 +56,24 @@ struct Knote {
   // EMPTY under EV_CLEAR: reported, and not seen with data since.
   bool reported : 1 = false;
 
-  // The kernel's set that watches it, and for what; token 0: none does.
-  std::uint8_t lane = 0;
-  Events watched_events = 0;
-  int watched_fd = -1;
-  RegistrationToken token = 0;
-
   // What the descriptor turned out to be; kUnknown until a filter asks.
   DescriptorKind kind = DescriptorKind::kUnknown;
+  // The kernel's set that watches it, and for what; token 0: none does.
+  std::uint8_t lane = 0;
+
+  // The table's own: how an id names this place.
+  std::uint32_t generation = 0;
+  std::uint32_t index = 0;
+
+  RegistrationToken token = 0;
+  int watched_fd = -1;
+  Events watched_events = 0;
+
   // The socket's error, kept because asking for it clears it.
   int socket_error = 0;
+  std::int64_t asked_data = 0;
 
-  const Filter* filter = nullptr;
-  std::unique_ptr<FilterState> state;
-
-  // The table's own.
-  std::uint32_t index = 0;
-  std::uint32_t generation = 0;
+  // The table's own: neighbours in the active or the free list.
   std::uint32_t previous = 0;
   std::uint32_t next = 0;
 
@@ -78,6 +82,7 @@ struct Knote {
   // The descriptor that ident names, for filters whose ident is one.
   int fd() const { return static_cast<int>(event.ident); }
 };
+static_assert(sizeof(Knote) == 128);
 
 // Knotes by name, at places that do not move, with a FIFO of the active ones.
 class KnoteTable {
@@ -103,7 +108,7 @@ class KnoteTable {
   Knote& Insert(std::uint64_t ident, std::int16_t filter);
   void Erase(Knote& knote);
 
-  std::size_t size() const { return by_name_.size(); }
+  std::size_t size() const { return used_; }
   // Knotes of one filter.
   std::size_t CountOf(std::int16_t filter) const {
     return counts_[static_cast<std::size_t>(-filter)];
@@ -120,13 +125,22 @@ class KnoteTable {
 
  private:
   static constexpr std::uint32_t kBlock = 128;
+  // Numbers from here on are hashed.
+  static constexpr std::uint64_t kDenseEnd = 1 << 16;
 
   Knote& At(std::uint32_t index) {
     return (*blocks_[index / kBlock])[index % kBlock];
   }
 
+  // READ and WRITE of descriptors, which are small and dense numbers, are found
+  // without hashing. Null when the name is not of that sort, or beyond the end.
+  std::uint32_t* DensePlace(std::uint64_t ident, std::int16_t filter);
+
   // By the filters' numbers, which are -1 to -15.
   std::array<std::size_t, 16> counts_ = {};
+  std::size_t used_ = 0;
+  // Two a descriptor: the knote's index, or kNone.
+  std::vector<std::uint32_t> dense_;
   absl::flat_hash_map<std::pair<std::uint64_t, std::int16_t>, std::uint32_t>
       by_name_;
   std::vector<std::unique_ptr<std::array<Knote, kBlock>>> blocks_;

@@ -114,9 +114,8 @@ class Queue final : public std::enable_shared_from_this<Queue>,
   // A lane in which no other knote of the same descriptor is.
   std::uint8_t FreeLane(const Knote& knote)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Drops the knotes of a number that has just been given to a descriptor of
-  // the queue's own: whatever they were for is closed.
-  void DropStale(int fd) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Drops every knote of a descriptor; how many.
+  std::size_t DropAllOf(int fd) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Registers one of the queue's own descriptors under a marker.
   int WatchOwn(int fd, std::uint64_t mark)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

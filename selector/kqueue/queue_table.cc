@@ -6,14 +6,11 @@
 #include <vector>
 
 #include "selector/kqueue/descriptor.h"
+#include "selector/kqueue/fork_guard.h"
 
 namespace farpoll {
 
-QueueTable& QueueTable::OfProcess() {
-  // Never destroyed: queues may outlive static destruction.
-  static auto* const table = new QueueTable;
-  return *table;
-}
+QueueTable& QueueTable::OfProcess() { return OfThisProcess<QueueTable>(); }
 
 void QueueTable::Insert(int fd, std::weak_ptr<Queue> queue) {
   MutexLock lock(&mutex_);

@@ -131,8 +131,8 @@ void Queue::DrainFiles() {
 
 std::size_t Queue::TakeActive(absl::Span<Kevent> room) {
   std::size_t count = 0;
-  for (std::size_t left = knotes_.active(); left > 0 && count < room.size();
-       --left) {
+  for (std::size_t left = knotes_.active();
+       left > 0 && knotes_.active() > 0 && count < room.size(); --left) {
     Knote& knote = knotes_.PopActive();
     const bool holds = SampleNow(knote);
     if ((holds || knote.forced) && Deliver(knote, room[count++])) {

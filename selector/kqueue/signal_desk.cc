@@ -8,13 +8,11 @@
 #include <array>
 #include <utility>
 
+#include "selector/kqueue/fork_guard.h"
+
 namespace farpoll {
 
-SignalDesk& SignalDesk::OfProcess() {
-  // Never destroyed: queues may outlive static destruction.
-  static auto* const desk = new SignalDesk;
-  return *desk;
-}
+SignalDesk& SignalDesk::OfProcess() { return OfThisProcess<SignalDesk>(); }
 
 void SignalDesk::Subscribe(std::weak_ptr<SignalListener> listener,
                            KnoteId knote, int signal) {

@@ -276,11 +276,12 @@ std::int64_t Nanos() {
 }
 
 // K2: from when a periodic timer was to fire to when the wait has said so; the
-// median. The first period begins with `start`.
+// median. `start` begins a period.
 template <typename Start, typename Round>
 double Lateness(std::int64_t period, Start start, Round round) {
   constexpr int kSamples = 60;
   std::vector<double> late;
+  start();  // makes the timer, which takes its time
   const std::int64_t begin = Nanos();
   start();
   for (std::int64_t due = begin + period; late.size() < kSamples;) {

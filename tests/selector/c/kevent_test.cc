@@ -3,6 +3,7 @@
 // Source: FreeBSD kqueue(2); docs/kqueue.md.
 #include <fcntl.h>
 #include <sys/event.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -140,6 +141,30 @@ TEST(CKqueue, ReusedNumberIsANewQueue) {
 
   struct kevent event;
   EXPECT_EQ(kevent(next.get(), nullptr, 0, &event, 1, &kLookOnce), 0);
+}
+
+TEST(CKqueue, ForkChild) {
+  const UniqueFd kq(kqueue());
+  ASSERT_EQ(Change(kq.get(), Make(1, EVFILT_USER, EV_ADD, NOTE_TRIGGER)), 0);
+
+  const pid_t child = MustSucceed(fork(), "fork");
+  if (child == 0) {
+    struct kevent event;
+    const bool refused =
+        kevent(kq.get(), nullptr, 0, &event, 1, &kLookOnce) < 0 &&
+        errno == EBADF;
+    const int own = kqueue();
+    const bool works =
+        Change(own, Make(2, EVFILT_USER, EV_ADD, NOTE_TRIGGER)) == 0 &&
+        kevent(own, nullptr, 0, &event, 1, &kLookOnce) == 1 && event.ident == 2;
+    _exit(refused && works ? 0 : 1);
+  }
+  int status = -1;
+  waitpid(child, &status, 0);
+
+  EXPECT_EQ(status, 0);
+  struct kevent event;
+  EXPECT_EQ(kevent(kq.get(), nullptr, 0, &event, 1, &kLookOnce), 1);
 }
 
 }  // namespace
