@@ -57,6 +57,7 @@ int main(void) {
   printf("%s: fired %lld time\n", (const char*)event.udata,
          (long long)event.data);
 
+  fflush(stdout);
   child = check(fork(), "fork");
   if (child == 0) {
     _exit(7);
