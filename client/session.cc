@@ -16,8 +16,10 @@ class LeaseStream {
         call_(*connection_, absl::InfiniteDuration()),
         stream_(connection_->sessions().KeepAlive(&call_.context())) {}
   ~LeaseStream() {
-    call_.context().TryCancel();
-    (void)stream_->Finish();
+    if (!over_) {
+      call_.context().TryCancel();
+      (void)stream_->Finish();
+    }
   }
 
   // Returns when the server holds the lease.
@@ -28,6 +30,7 @@ class LeaseStream {
     if (stream_->Write(request) && stream_->Read(&response)) {
       return absl::OkStatus();
     }
+    over_ = true;  // a call is finished once
     return FromGrpc(stream_->Finish());
   }
 
@@ -37,6 +40,7 @@ class LeaseStream {
   const std::unique_ptr<
       grpc::ClientReaderWriter<v1::KeepAliveRequest, v1::KeepAliveResponse>>
       stream_;
+  bool over_ = false;
 };
 
 Session::Session(std::shared_ptr<Connection> connection, std::string name_or_id,

@@ -99,6 +99,12 @@ TEST_F(ClientTest, ReadTellsDataFromNothingAndFromTheEnd) {
   EXPECT_TRUE(pipe.reader.Read()->end_of_file);
 }
 
+TEST_F(ClientTest, HoldLeaseOfAnUnknownSessionIsAnError) {
+  Session unknown = client_.AttachSession("unknown");
+
+  EXPECT_THAT(unknown.HoldLease(), HasErrno(ENOENT));
+}
+
 TEST_F(ClientTest, PollReportsWhatWasRegistered) {
   const Pipe pipe = MakePipe();
   Selector selector = MakeSelector();
