@@ -54,8 +54,8 @@ class Selector : public testing::Test {
   const std::unique_ptr<T> selector_ = *T::Create();
 };
 
-using Kinds = testing::Types<EpollSelector, PollSelector, SelectSelector,
-                             KqueueSelector>;
+using Kinds =
+    testing::Types<EpollSelector, PollSelector, SelectSelector, KqueueSelector>;
 TYPED_TEST_SUITE(Selector, Kinds);
 
 TYPED_TEST(Selector, RegisterReturnsKey) {
