@@ -89,6 +89,7 @@ void Reactor::Arm(WatchId id) {
   if (it == watches_.end()) {
     return;
   }
+  it->second.armed_once = true;
   epoll_event event{.events = EPOLLIN | EPOLLONESHOT, .data = {.u64 = id}};
   // Cannot fail: the descriptor is registered and open by Watch()'s contract.
   (void)epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, it->second.fd, &event);
@@ -176,7 +177,7 @@ void Reactor::Loop() {
       {
         MutexLock lock(&mu_);
         const auto it = watches_.find(id);
-        if (it != watches_.end()) {
+        if (it != watches_.end() && it->second.armed_once) {
           on_ready = it->second.on_ready;
         }
       }

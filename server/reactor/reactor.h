@@ -67,6 +67,9 @@ class Reactor {
   struct Watched {
     int fd;
     std::shared_ptr<const Callback> on_ready;  // also held while it runs
+    // Before the first Arm() the kernel reports a hang-up all the same;
+    // afterwards EPOLLONESHOT silences that too.
+    bool armed_once = false;
   };
 
   Reactor(const Clock* clock, UniqueFd epoll, UniqueFd wake);
