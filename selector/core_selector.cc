@@ -39,7 +39,7 @@ class CoreSelector::View final : public SelectorMap {
 
   absl::StatusOr<SelectorKey> Find(const FileObject& f) const override {
     MutexLock lock(&selector_.mutex_);
-    const absl::StatusOr<int> fd = selector_.NumberOf(f);
+    const absl::StatusOr<int> fd = selector_.keys_.NumberOf(f);
     if (!fd.ok()) {
       return fd.status();
     }
@@ -75,23 +75,11 @@ absl::StatusOr<std::size_t> CoreSelector::WaitForEvents(
 
 // ---- Registrations.
 
-absl::StatusOr<int> CoreSelector::NumberOf(const FileObject& f) const {
-  if (f.number() >= 0) {
-    return f.number();
-  }
-  const KeyTable::Entry* const entry = keys_.FindObject(f);
-  if (entry == nullptr) {
-    return MakeError(EINVAL, "", "fileobj",
-                     absl::StrCat("no descriptor: ", f.number()));
-  }
-  return entry->key.fd();
-}
-
 absl::StatusOr<KeyTable::Entry*> CoreSelector::EntryOf(const FileObject& f) {
   if (set_->closed()) {
     return ClosedError(kName);
   }
-  const absl::StatusOr<int> fd = NumberOf(f);
+  const absl::StatusOr<int> fd = keys_.NumberOf(f);
   if (!fd.ok()) {
     return fd.status();
   }
@@ -113,7 +101,7 @@ absl::StatusOr<SelectorKey> CoreSelector::Register(const FileObject& f,
   if (set_->closed()) {
     return ClosedError(kName);
   }
-  const absl::StatusOr<int> fd = NumberOf(f);
+  const absl::StatusOr<int> fd = keys_.NumberOf(f);
   if (!fd.ok()) {
     return fd.status();
   }

@@ -61,10 +61,6 @@ class CoreSelector : public BaseSelector {
  private:
   class View;
 
-  // The number that `f` is, or would be, registered under.
-  //   Errors: INVALID_ARGUMENT (EINVAL).
-  absl::StatusOr<int> NumberOf(const FileObject& f) const
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The entry of `f`. Errors: as SelectorMap::Find, and EBADF/CLOSED.
   absl::StatusOr<KeyTable::Entry*> EntryOf(const FileObject& f)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

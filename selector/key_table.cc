@@ -1,5 +1,10 @@
 #include "selector/key_table.h"
 
+#include <cerrno>
+
+#include "absl/strings/str_cat.h"
+#include "base/errno_status.h"
+
 namespace farpoll {
 
 const KeyTable::Entry* KeyTable::FindObject(const FileObject& f) const {
@@ -14,6 +19,18 @@ const KeyTable::Entry* KeyTable::FindObject(const FileObject& f) const {
     }
   }
   return nullptr;
+}
+
+absl::StatusOr<int> KeyTable::NumberOf(const FileObject& f) const {
+  if (f.number() >= 0) {
+    return f.number();
+  }
+  const Entry* const entry = FindObject(f);
+  if (entry == nullptr) {
+    return MakeError(EINVAL, "", "fileobj",
+                     absl::StrCat("no descriptor: ", f.number()));
+  }
+  return entry->key.fd();
 }
 
 void KeyTable::Insert(const Entry& entry) {

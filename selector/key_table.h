@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "selector/base_selector.h"
 #include "selector/interest_set.h"
 
@@ -41,6 +42,10 @@ class KeyTable {
   }
   // The entry whose key was made from the same object; null when none was.
   const Entry* FindObject(const FileObject& f) const;
+  // The number of `f`: its own, or that of the key which was made from it when
+  // it has been closed since.
+  //   Errors: INVALID_ARGUMENT (EINVAL) when it has neither.
+  absl::StatusOr<int> NumberOf(const FileObject& f) const;
 
   // Puts an entry at its key's number, which must be free.
   void Insert(const Entry& entry);

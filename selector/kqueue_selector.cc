@@ -51,7 +51,7 @@ class KqueueSelector::View final : public SelectorMap {
 
   absl::StatusOr<SelectorKey> Find(const FileObject& f) const override {
     MutexLock lock(&selector_.mutex_);
-    const absl::StatusOr<int> fd = selector_.NumberOf(f);
+    const absl::StatusOr<int> fd = selector_.keys_.NumberOf(f);
     if (!fd.ok()) {
       return fd.status();
     }
@@ -84,23 +84,11 @@ KqueueSelector::~KqueueSelector() { queue_->Close(); }
 
 // ---- Registrations.
 
-absl::StatusOr<int> KqueueSelector::NumberOf(const FileObject& f) const {
-  if (f.number() >= 0) {
-    return f.number();
-  }
-  const KeyTable::Entry* const entry = keys_.FindObject(f);
-  if (entry == nullptr) {
-    return MakeError(EINVAL, "", "fileobj",
-                     absl::StrCat("no descriptor: ", f.number()));
-  }
-  return entry->key.fd();
-}
-
 absl::StatusOr<KeyTable::Entry*> KqueueSelector::EntryOf(const FileObject& f) {
   if (queue_->closed()) {
     return ClosedError(kName);
   }
-  const absl::StatusOr<int> fd = NumberOf(f);
+  const absl::StatusOr<int> fd = keys_.NumberOf(f);
   if (!fd.ok()) {
     return fd.status();
   }
@@ -145,7 +133,7 @@ absl::StatusOr<SelectorKey> KqueueSelector::Register(const FileObject& f,
   if (queue_->closed()) {
     return ClosedError(kName);
   }
-  const absl::StatusOr<int> fd = NumberOf(f);
+  const absl::StatusOr<int> fd = keys_.NumberOf(f);
   if (!fd.ok()) {
     return fd.status();
   }

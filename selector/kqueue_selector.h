@@ -53,8 +53,6 @@ class KqueueSelector final : public BaseSelector {
 
   explicit KqueueSelector(std::unique_ptr<Kqueue> queue);
 
-  absl::StatusOr<int> NumberOf(const FileObject& f) const
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The entry of `f`. Errors: as SelectorMap::Find, and EBADF/CLOSED.
   absl::StatusOr<KeyTable::Entry*> EntryOf(const FileObject& f)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
