@@ -11,14 +11,9 @@
 
 #include "base/clock.h"
 #include "base/unique_fd.h"
+#include "server/handle/kinds.h"
 
 namespace farpoll::server {
-
-enum class HandleKind {
-  kPipeReader,
-  kPipeWriter,
-  kSocket,
-};
 
 // Owns its descriptor. The descriptor is non-blocking and close-on-exec, and
 // its number never leaves the server.

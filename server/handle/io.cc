@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/errno_status.h"
+#include "server/handle/kinds.h"
 
 namespace farpoll::server {
 namespace {
@@ -25,6 +26,9 @@ absl::Status IoError(int number, absl::string_view call, const Handle& handle) {
 }  // namespace
 
 absl::StatusOr<ReadResult> ReadSome(Handle& handle, std::size_t max_bytes) {
+  if (InfoOf(handle.kind).reads == Content::kNothing) {
+    return IoError(EBADF, "read", handle);
+  }
   ReadResult result;
   // What is asked for may be far more than what is there: a buffer of that size
   // would be zeroed for nothing. But a message that comes meanwhile must fit.
@@ -51,6 +55,9 @@ absl::StatusOr<ReadResult> ReadSome(Handle& handle, std::size_t max_bytes) {
 }
 
 absl::StatusOr<WriteResult> WriteSome(Handle& handle, absl::string_view data) {
+  if (InfoOf(handle.kind).writes == Content::kNothing) {
+    return IoError(EBADF, "write", handle);
+  }
   if (data.empty() && !handle.is_datagram()) {
     return WriteResult{};
   }
@@ -86,7 +93,7 @@ std::uint16_t SampleReadiness(const Handle& handle) {
 
 std::int64_t ReadableBytes(const Handle& handle) {
   int bytes = 0;
-  if (handle.kind == HandleKind::kPipeWriter ||
+  if (InfoOf(handle.kind).reads != Content::kBytes ||
       ioctl(handle.fd.get(), FIONREAD, &bytes) != 0) {
     return 0;
   }

@@ -219,15 +219,7 @@ v1::SelectorKind ToProto(SelectorKind kind) {
 }
 
 v1::HandleKind ToProto(HandleKind kind) {
-  switch (kind) {
-    case HandleKind::kPipeReader:
-      return v1::HANDLE_KIND_PIPE_READER;
-    case HandleKind::kPipeWriter:
-      return v1::HANDLE_KIND_PIPE_WRITER;
-    case HandleKind::kSocket:
-      return v1::HANDLE_KIND_SOCKET;
-  }
-  return v1::HANDLE_KIND_UNSPECIFIED;
+  return static_cast<v1::HandleKind>(kind);
 }
 
 absl::StatusOr<Change> ToChange(Change::Kind kind, const v1::Interest& item) {

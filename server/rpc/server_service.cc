@@ -19,9 +19,8 @@ grpc::ServerUnaryReactor* ServerService::GetServer(
   response->set_epoch(epoch_);
   *response->mutable_uptime() = ToProto(absl::FromChrono(now - started_));
   response->set_pipe_buf(static_cast<std::int32_t>(kPipeBuf));
-  for (const HandleKind kind : {HandleKind::kPipeReader,
-                                HandleKind::kPipeWriter, HandleKind::kSocket}) {
-    response->add_handle_kinds(ToProto(kind));
+  for (const KindInfo& info : kHandleKinds) {
+    response->add_handle_kinds(ToProto(info.kind));
   }
   for (const SelectorKind kind :
        {SelectorKind::kPoll, SelectorKind::kSelect, SelectorKind::kDefault}) {

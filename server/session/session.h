@@ -17,6 +17,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -194,6 +195,15 @@ class Session : public std::enable_shared_from_this<Session> {
   absl::Status CheckNewHandles(
       std::initializer_list<std::pair<absl::string_view, absl::string_view>>
           fields_and_names) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Makes one handle called `name`: checks the name, takes the quota, and gives
+  // it back when `make` fails. `make` runs under the lock and leaves the id,
+  // the name and the time to this.
+  using HandleMaker = absl::FunctionRef<absl::StatusOr<Handle>()>;
+  absl::StatusOr<HandleInfo> MakeHandle(absl::string_view name,
+                                        HandleMaker make)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Takes in a handle whose quota is taken; gives it an id and its time.
+  Handle& AddHandle(Handle handle) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::StatusOr<std::pair<HandleInfo, HandleInfo>> AddPair(
       absl::StatusOr<DescriptorPair> descriptors, Handle first, Handle second)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

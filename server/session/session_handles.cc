@@ -63,23 +63,36 @@ absl::StatusOr<std::pair<HandleInfo, HandleInfo>> Session::AddPair(
   }
   first.fd = std::move(descriptors->first);
   second.fd = std::move(descriptors->second);
-  first.id = ++*context_.last_id;
-  second.id = ++*context_.last_id;
-  first.peer_id = second.id;
-  second.peer_id = first.id;
-  first.created = second.created = context_.clock->Now();
-  for (const Handle* handle : {&first, &second}) {
-    if (!handle->name.empty()) {
-      handle_names_.emplace(handle->name, handle->id);
-    }
+  Handle& one = AddHandle(std::move(first));
+  Handle& two = AddHandle(std::move(second));
+  one.peer_id = two.id;
+  two.peer_id = one.id;
+  return std::make_pair(Describe(one), Describe(two));
+}
+
+Handle& Session::AddHandle(Handle handle) {
+  const std::int64_t id = ++*context_.last_id;
+  handle.id = id;
+  handle.created = context_.clock->Now();
+  if (!handle.name.empty()) {
+    handle_names_.emplace(handle.name, id);
   }
-  const auto add = [this](Handle handle) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    const std::int64_t id = handle.id;
-    return handles_.emplace_hint(handles_.end(), id, std::move(handle));
-  };
-  const auto one = add(std::move(first));
-  const auto two = add(std::move(second));
-  return std::make_pair(Describe(one->second), Describe(two->second));
+  return handles_.emplace_hint(handles_.end(), id, std::move(handle))->second;
+}
+
+absl::StatusOr<HandleInfo> Session::MakeHandle(absl::string_view name,
+                                               HandleMaker make) {
+  const absl::Status free = CheckNewHandles({{"name", name}});
+  if (!free.ok()) {
+    return free;
+  }
+  absl::StatusOr<Handle> handle = make();
+  if (!handle.ok()) {
+    context_.handles->Return(1);
+    return handle.status();
+  }
+  handle->name = std::string(name);
+  return Describe(AddHandle(*std::move(handle)));
 }
 
 absl::StatusOr<std::pair<HandleInfo, HandleInfo>> Session::CreatePipe(
