@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -15,6 +16,7 @@
 #include "absl/time/clock.h"
 #include "base/errno_status.h"
 #include "server/address.h"
+#include "server/authority/authority.h"
 #include "server/heartbeat.h"
 #include "server/reactor/reactor.h"
 #include "server/rpc/handle_service.h"
@@ -91,14 +93,16 @@ class PrivateUmask {
 // In order of construction; taken down by Shutdown() top down.
 class Server::Rooms {
  public:
-  Rooms(const Limits& limits, const Clock* clock, Log* log,
-        std::unique_ptr<Reactor> reactor)
+  Rooms(const Limits& limits, std::shared_ptr<const Policy> policy,
+        const Clock* clock, Log* log, std::unique_ptr<Reactor> reactor)
       : log_(log),
         epoch_(NewEpoch()),
         clock_(clock),
         reactor_(std::move(reactor)),
+        authority_(std::move(policy),
+                   [this](const AuditRecord& record) { Say(record); }),
         sessions_(std::make_unique<SessionTable>(
-            limits, clock, reactor_.get(),
+            limits, clock, reactor_.get(), &authority_,
             [this](absl::string_view what, const Session& session) {
               Say(absl::StrCat("session.", what),
                   {{"id", Shorten(session.id())},
@@ -126,10 +130,20 @@ class Server::Rooms {
     }
   }
 
+  void Say(const AuditRecord& record) {
+    Say(record.allowed ? "audit.allowed" : "audit.refused",
+        {{"principal", record.principal.Key()},
+         {"verb", std::string(VerbName(record.verb))},
+         {"object", record.object},
+         {"rule", record.rule},
+         {"argv_hash", record.argv_hash}});
+  }
+
   Log* const log_;
   const std::int64_t epoch_;
   const Clock* const clock_;
   std::unique_ptr<Reactor> reactor_;
+  Authority authority_;
   const std::unique_ptr<SessionTable> sessions_;
   SessionService session_service_;
   HandleService handle_service_;
@@ -236,7 +250,12 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options) {
   if (!reactor.ok()) {
     return reactor.status();
   }
-  auto rooms = std::make_unique<Rooms>(FitToDescriptors(options.limits), clock,
+  if (options.policy == nullptr) {
+    options.policy =
+        std::make_shared<Policy>(Policy::Default(Mode::kPrivate, geteuid()));
+  }
+  auto rooms = std::make_unique<Rooms>(FitToDescriptors(options.limits),
+                                       std::move(options.policy), clock,
                                        options.log, *std::move(reactor));
   const absl::Status listening = rooms->Listen(options.listen);
   if (!listening.ok()) {

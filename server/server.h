@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "server/log/log.h"
 #include "server/policy/limits.h"
+#include "server/policy/policy.h"
 
 namespace farpoll::server {
 
@@ -28,6 +29,8 @@ struct ServerOptions {
   // one). Empty: nowhere, for use through InProcessChannel alone.
   std::vector<std::string> listen;
   Limits limits;
+  // Who may do what; null = a private server's, for the user it runs as.
+  std::shared_ptr<const Policy> policy;
   // Time source of leases and timeouts; null = the real clock. Borrowed.
   const Clock* clock = nullptr;
   // Hears what happens; null = nobody. Borrowed.

@@ -14,11 +14,12 @@ selector/interest_set.cc: selector/ base/ +epoll
 selector/interest_set_wait.cc: selector/ base/ +epoll
 server/handle: server/handle/ base/
 server/policy: server/policy/ selector/events.h base/
+server/authority: server/authority/ server/policy/ base/
 server/reactor: server/reactor/ base/ +epoll +thread
 server/wait: server/wait/ server/reactor/ server/policy/ selector/ base/
-server/session: server/session/ server/handle/ server/wait/ server/reactor/ server/policy/ selector/ base/
+server/session: server/session/ server/authority/ server/handle/ server/wait/ server/reactor/ server/policy/ selector/ base/
 server/log: server/log/ base/
-server/rpc: server/rpc/ server/session/ selector/pipe_buf.h base/ proto/ +protobuf +grpc
+server/rpc: server/rpc/ server/session/ server/policy/principal.h selector/pipe_buf.h base/ proto/ +protobuf +grpc
 server: server/ selector/ base/ proto/ +protobuf +grpc +thread
 client: client/ selector/events.h server/server.h base/ proto/ +protobuf +grpc +thread
 client/cli: client/ selector/events.h base/ proto/ +protobuf +thread

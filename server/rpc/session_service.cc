@@ -1,5 +1,6 @@
 #include "server/rpc/session_service.h"
 
+#include "server/policy/principal.h"
 #include "server/rpc/convert.h"
 #include "server/rpc/keep_alive_stream.h"
 #include "server/rpc/unary.h"
@@ -15,7 +16,7 @@ grpc::ServerUnaryReactor* SessionService::CreateSession(
     return Answer(context, ttl.status());
   }
   const absl::StatusOr<std::shared_ptr<Session>> session =
-      table_.Create(request->name(), *ttl);
+      table_.Create(Principal::ThisProcess(), request->name(), *ttl);
   if (session.ok()) {
     Fill((*session)->Info(), response->mutable_session());
   }

@@ -7,10 +7,11 @@
 namespace farpoll::server {
 
 Session::Session(std::string id, std::string name, absl::Duration ttl,
-                 const SessionContext& context)
+                 Principal owner, const SessionContext& context)
     : id_(std::move(id)),
       name_(std::move(name)),
       ttl_(ttl),
+      owner_(std::move(owner)),
       context_(context),
       created_(context.clock->Now()),
       lease_end_(DeadlineAfter(created_, ttl)) {}

@@ -27,10 +27,12 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "base/timeout.h"
+#include "server/authority/authority.h"
 #include "server/handle/handle.h"
 #include "server/handle/io.h"
 #include "server/handle/makers.h"
 #include "server/policy/limits.h"
+#include "server/policy/principal.h"
 #include "server/policy/quota.h"
 #include "server/reactor/reactor.h"
 #include "server/session/reference.h"
@@ -45,6 +47,7 @@ namespace farpoll::server {
 struct SessionContext {
   const Clock* clock = nullptr;
   Reactor* reactor = nullptr;
+  const Authority* authority = nullptr;
   const Limits* limits = nullptr;
   Quota* handles = nullptr;                      // of all sessions
   std::atomic<std::int64_t>* last_id = nullptr;  // of handles and selectors
@@ -54,13 +57,15 @@ using StreamId = std::int64_t;
 
 class Session : public std::enable_shared_from_this<Session> {
  public:
-  Session(std::string id, std::string name, absl::Duration ttl,
+  Session(std::string id, std::string name, absl::Duration ttl, Principal owner,
           const SessionContext& context);
   ~Session();
 
   const std::string& id() const { return id_; }
   const std::string& name() const { return name_; }
   absl::Duration ttl() const { return ttl_; }
+  // Who made it; what it does is allowed or refused to this principal.
+  const Principal& owner() const { return owner_; }
   SessionInfo Info();
 
   // ---- The lease. (session.cc)
@@ -257,6 +262,7 @@ class Session : public std::enable_shared_from_this<Session> {
   const std::string id_;
   const std::string name_;
   const absl::Duration ttl_;
+  const Principal owner_;
   const SessionContext context_;
   const MonotonicTime created_;
 

@@ -47,15 +47,18 @@ absl::Status SessionEnded(absl::string_view reason, const Session& session,
 }  // namespace
 
 SessionTable::SessionTable(const Limits& limits, const Clock* clock,
-                           Reactor* reactor, Observer observer)
+                           Reactor* reactor, const Authority* authority,
+                           Observer observer)
     : limits_(limits),
       clock_(clock),
       reactor_(reactor),
+      authority_(authority),
       observer_(std::move(observer)),
       handles_(limits.max_handles) {}
 
 absl::StatusOr<std::shared_ptr<Session>> SessionTable::Create(
-    absl::string_view name, absl::optional<absl::Duration> ttl) {
+    const Principal& owner, absl::string_view name,
+    absl::optional<absl::Duration> ttl) {
   if (const absl::Status good = CheckName(name, "name"); !good.ok()) {
     return good;
   }
@@ -88,9 +91,10 @@ absl::StatusOr<std::shared_ptr<Session>> SessionTable::Create(
     if (static_cast<std::int64_t>(sessions_.size()) >= limits_.max_sessions) {
       return LimitReached("max_sessions", limits_.max_sessions, "server");
     }
-    session = std::make_shared<Session>(*id, std::string(name), span,
+    session = std::make_shared<Session>(*id, std::string(name), span, owner,
                                         SessionContext{.clock = clock_,
                                                        .reactor = reactor_,
+                                                       .authority = authority_,
                                                        .limits = &limits_,
                                                        .handles = &handles_,
                                                        .last_id = &last_id_});

@@ -23,7 +23,9 @@
 #include "absl/types/optional.h"
 #include "base/clock.h"
 #include "base/mutex.h"
+#include "server/authority/authority.h"
 #include "server/policy/limits.h"
+#include "server/policy/principal.h"
 #include "server/policy/quota.h"
 #include "server/reactor/reactor.h"
 #include "server/session/session.h"
@@ -37,16 +39,18 @@ class SessionTable {
   using Observer =
       std::function<void(absl::string_view what, const Session& session)>;
 
-  // `clock` and `reactor` are borrowed. The reactor must be stopped before the
-  // table goes, and EndAll() called before the reactor stops.
+  // `clock`, `reactor` and `authority` are borrowed. The reactor must be
+  // stopped before the table goes, and EndAll() called before the reactor
+  // stops.
   SessionTable(const Limits& limits, const Clock* clock, Reactor* reactor,
-               Observer observer);
+               const Authority* authority, Observer observer);
 
   //   Errors: INVALID_ARGUMENT (name; ttl negative or over max_ttl_ms),
   //     ALREADY_EXISTS, RESOURCE_EXHAUSTED (LIMIT_SESSIONS), UNAVAILABLE when
   //     draining.
   absl::StatusOr<std::shared_ptr<Session>> Create(
-      absl::string_view name, absl::optional<absl::Duration> ttl);
+      const Principal& owner, absl::string_view name,
+      absl::optional<absl::Duration> ttl);
 
   // Finds a session by id or name and renews its lease.
   //   Errors: NOT_FOUND (SESSION_UNKNOWN; LEASE_EXPIRED for one that ran out
@@ -89,6 +93,7 @@ class SessionTable {
   const Limits limits_;
   const Clock* const clock_;
   Reactor* const reactor_;
+  const Authority* const authority_;
   const Observer observer_;
   Quota handles_;
   std::atomic<std::int64_t> last_id_{0};

@@ -3,6 +3,8 @@
 #ifndef FARPOLL_TESTS_SERVER_SESSION_SESSION_FIXTURE_H_
 #define FARPOLL_TESTS_SERVER_SESSION_SESSION_FIXTURE_H_
 
+#include <unistd.h>
+
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,7 +14,9 @@
 #include "base/mutex.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/authority/authority.h"
 #include "server/policy/limits.h"
+#include "server/policy/principal.h"
 #include "server/reactor/reactor.h"
 #include "server/session/session_table.h"
 #include "tests/server/reactor/fence.h"
@@ -63,10 +67,15 @@ class SessionTest : public testing::Test {
     table_ = MakeTable(limits);
   }
 
+  absl::StatusOr<std::shared_ptr<Session>> Create(
+      absl::string_view name, absl::optional<absl::Duration> ttl) {
+    return table_->Create(Principal::ThisProcess(), name, ttl);
+  }
+
   // A session that lives for 10 s.
   std::shared_ptr<Session> Make(absl::string_view name = "") {
     absl::StatusOr<std::shared_ptr<Session>> made =
-        table_->Create(name, absl::Seconds(10));
+        Create(name, absl::Seconds(10));
     EXPECT_THAT(made, IsOk());
     return *std::move(made);
   }
@@ -89,7 +98,7 @@ class SessionTest : public testing::Test {
  private:
   std::unique_ptr<SessionTable> MakeTable(const Limits& limits) {
     return std::make_unique<SessionTable>(
-        limits, &clock_, reactor_.get(),
+        limits, &clock_, reactor_.get(), &authority_,
         [this](absl::string_view what, const Session& session) {
           MutexLock lock(&mu_);
           observed_.push_back(absl::StrCat(what, " ", session.name()));
@@ -98,6 +107,9 @@ class SessionTest : public testing::Test {
 
   Mutex mu_;
   std::vector<std::string> observed_ ABSL_GUARDED_BY(mu_);
+  // Of a private server: this process may do everything.
+  Authority authority_{
+      std::make_shared<Policy>(Policy::Default(Mode::kPrivate, geteuid())), {}};
 
  protected:
   std::unique_ptr<Reactor> reactor_ = *Reactor::Start(&clock_);

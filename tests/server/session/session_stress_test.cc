@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/authority/authority.h"
 #include "server/session/session_table.h"
 #include "tests/server/reactor/fence.h"
 #include "tests/support/status_matchers.h"
@@ -151,12 +152,15 @@ class SessionStressTest : public testing::Test {
 
   const RealClock clock_;
   std::unique_ptr<Reactor> reactor_ = *Reactor::Start(&clock_);
-  SessionTable table_{Limits(), &clock_, reactor_.get(),
+  Authority authority_{
+      std::make_shared<Policy>(Policy::Default(Mode::kPrivate, geteuid())), {}};
+  SessionTable table_{Limits(), &clock_, reactor_.get(), &authority_,
                       [](absl::string_view, const Session&) {}};
 };
 
 TEST_F(SessionStressTest, ManyThreadsOneSession) {
-  const auto session = *table_.Create("shared", absl::Minutes(1));
+  const auto session =
+      *table_.Create(Principal::ThisProcess(), "shared", absl::Minutes(1));
   std::vector<std::unique_ptr<Worker>> workers;
   std::vector<std::thread> threads;
 
@@ -176,7 +180,8 @@ TEST_F(SessionStressTest, ManyThreadsOneSession) {
 }
 
 TEST_F(SessionStressTest, TheSessionEndsUnderItsUsers) {
-  const auto session = *table_.Create("shared", absl::Minutes(1));
+  const auto session =
+      *table_.Create(Principal::ThisProcess(), "shared", absl::Minutes(1));
   std::vector<std::unique_ptr<Worker>> workers;
   std::vector<std::thread> threads;
   for (unsigned seed = 11; seed <= 13; ++seed) {

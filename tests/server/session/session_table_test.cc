@@ -44,29 +44,27 @@ TEST_F(SessionTableTest, UnknownSessionsAreNotFound) {
 
 TEST_F(SessionTableTest, ANameIsTakenUntilItsSessionEnds) {
   Make("dev");
-  EXPECT_THAT(table_->Create("dev", kTtl),
-              StatusIs(absl::StatusCode::kAlreadyExists));
+  EXPECT_THAT(Create("dev", kTtl), StatusIs(absl::StatusCode::kAlreadyExists));
 
   ASSERT_THAT(table_->Delete("dev"), IsOk());
 
-  EXPECT_THAT(table_->Create("dev", kTtl), IsOk());
+  EXPECT_THAT(Create("dev", kTtl), IsOk());
 }
 
 TEST_F(SessionTableTest, BadNamesAreRefused) {
-  EXPECT_EQ(ReasonOf(table_->Create("-x", kTtl)), "BAD_NAME");
+  EXPECT_EQ(ReasonOf(Create("-x", kTtl)), "BAD_NAME");
   EXPECT_EQ(table_->size(), 0u);
 }
 
 TEST_F(SessionTableTest, TheLeaseIsHeldToItsRange) {
   const Limits limits;
 
-  EXPECT_EQ(ReasonOf(table_->Create("", -kMoment)), "BAD_TTL");
-  EXPECT_EQ(ReasonOf(table_->Create(
-                "", absl::Milliseconds(limits.max_ttl_ms) + kMoment)),
-            "BAD_TTL");
-  EXPECT_EQ((*table_->Create("", absl::nullopt))->ttl(), absl::Seconds(60));
-  EXPECT_EQ((*table_->Create("", absl::ZeroDuration()))->ttl(),
-            absl::Seconds(60));
+  EXPECT_EQ(ReasonOf(Create("", -kMoment)), "BAD_TTL");
+  EXPECT_EQ(
+      ReasonOf(Create("", absl::Milliseconds(limits.max_ttl_ms) + kMoment)),
+      "BAD_TTL");
+  EXPECT_EQ((*Create("", absl::nullopt))->ttl(), absl::Seconds(60));
+  EXPECT_EQ((*Create("", absl::ZeroDuration()))->ttl(), absl::Seconds(60));
 }
 
 TEST_F(SessionTableTest, TooManySessionsAreRefused) {
@@ -76,12 +74,12 @@ TEST_F(SessionTableTest, TooManySessionsAreRefused) {
   Make("a");
   Make("b");
 
-  const auto third = table_->Create("c", kTtl);
+  const auto third = Create("c", kTtl);
 
   EXPECT_THAT(third, StatusIs(absl::StatusCode::kResourceExhausted));
   EXPECT_EQ(ReasonOf(third), "LIMIT_SESSIONS");
   ASSERT_THAT(table_->Delete("a"), IsOk());
-  EXPECT_THAT(table_->Create("c", kTtl), IsOk());
+  EXPECT_THAT(Create("c", kTtl), IsOk());
 }
 
 TEST_F(SessionTableTest, ListsInOrderOfCreation) {
@@ -240,7 +238,7 @@ TEST_F(SessionTableTest, DrainingEndsStreamsAndRefusesCalls) {
   ASSERT_THAT(sink->ended(), SizeIs(1));
   EXPECT_THAT(sink->ended()[0], StatusIs(absl::StatusCode::kUnavailable));
   EXPECT_EQ(ReasonOf(table_->Find("dev")), "SERVER_STOPPING");
-  EXPECT_EQ(ReasonOf(table_->Create("new", kTtl)), "SERVER_STOPPING");
+  EXPECT_EQ(ReasonOf(Create("new", kTtl)), "SERVER_STOPPING");
   EXPECT_THAT(session->CreatePipe("", "", 0), IsOk());
 }
 

@@ -1,0 +1,122 @@
+#include "server/authority/authority.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/errno_status.h"
+
+namespace farpoll::server {
+namespace {
+
+// FNV-1a over the arguments with their ends, so that equal commands are told
+// without writing down what they say. It guards nothing.
+std::string HashOf(const std::vector<std::string>& argv) {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  const auto add = [&hash](char c) {
+    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  };
+  for (const std::string& argument : argv) {
+    for (const char c : argument) {
+      add(c);
+    }
+    add('\0');
+  }
+  return absl::StrCat(absl::Hex(hash, absl::kZeroPad16));
+}
+
+std::string EndpointText(const IpAddress& address, std::uint16_t port) {
+  return address.is_v6 ? absl::StrCat("[", address.Text(), "]:", port)
+                       : absl::StrCat(address.Text(), ":", port);
+}
+
+}  // namespace
+
+Authority::Authority(std::shared_ptr<const Policy> policy, AuditSink sink)
+    : sink_(std::move(sink)), policy_(std::move(policy)) {}
+
+std::shared_ptr<const Policy> Authority::policy() const {
+  MutexLock lock(&mu_);
+  return policy_;
+}
+
+void Authority::Replace(std::shared_ptr<const Policy> policy) {
+  MutexLock lock(&mu_);
+  policy_.swap(policy);
+}
+
+void Authority::Record(const Principal& principal, Verb verb,
+                       std::string object, const absl::Status& status,
+                       absl::string_view rule, std::string argv_hash) const {
+  if (sink_) {
+    sink_(AuditRecord{
+        .principal = principal,
+        .verb = verb,
+        .object = std::move(object),
+        .allowed = status.ok(),
+        .rule = status.ok() ? std::string(rule) : DetailOf(status).reason,
+        .argv_hash = std::move(argv_hash)});
+  }
+}
+
+absl::Status Authority::Authorize(const Principal& principal, Verb verb,
+                                  absl::string_view object) const {
+  const absl::Status status = policy()->CheckVerb(principal, verb).status();
+  if (!status.ok()) {
+    Record(principal, verb, std::string(object), status, "");
+  }
+  return status;
+}
+
+absl::StatusOr<SpawnPlan> Authority::AuthorizeSpawn(
+    const Principal& principal, const SpawnRequest& request) const {
+  absl::StatusOr<SpawnPlan> plan = policy()->PlanSpawn(principal, request);
+  std::string object = plan.ok() ? plan->program : request.template_name;
+  if (object.empty() && !request.argv.empty()) {
+    object = request.argv.front();
+  }
+  Record(principal, Verb::kSpawn, std::move(object), plan.status(),
+         plan.ok() ? plan->rule : "",
+         HashOf(plan.ok() ? plan->argv : request.argv));
+  return plan;
+}
+
+absl::Status Authority::AuthorizeConnect(const Principal& principal,
+                                         const IpAddress& address,
+                                         std::uint16_t port) const {
+  const absl::StatusOr<std::string> rule =
+      policy()->CheckConnect(principal, address, port);
+  Record(principal, Verb::kConnect, EndpointText(address, port), rule.status(),
+         rule.ok() ? *rule : "");
+  return rule.status();
+}
+
+absl::Status Authority::AuthorizeListen(const Principal& principal,
+                                        const IpAddress& address,
+                                        std::uint16_t port) const {
+  const absl::StatusOr<std::string> rule =
+      policy()->CheckListen(principal, address, port);
+  Record(principal, Verb::kListen, EndpointText(address, port), rule.status(),
+         rule.ok() ? *rule : "");
+  return rule.status();
+}
+
+absl::StatusOr<PathPlan> Authority::AuthorizeUnixSocket(
+    const Principal& principal, Verb connect_or_listen,
+    absl::string_view path) const {
+  absl::StatusOr<PathPlan> plan =
+      policy()->CheckUnixSocket(principal, connect_or_listen, path);
+  Record(principal, connect_or_listen, absl::StrCat("unix:", path),
+         plan.status(), plan.ok() ? plan->rule : "");
+  return plan;
+}
+
+absl::StatusOr<PathPlan> Authority::AuthorizeOpen(const Principal& principal,
+                                                  absl::string_view path,
+                                                  FileAccess access) const {
+  absl::StatusOr<PathPlan> plan = policy()->CheckOpen(principal, path, access);
+  Record(principal, Verb::kOpen, std::string(path), plan.status(),
+         plan.ok() ? plan->rule : "");
+  return plan;
+}
+
+}  // namespace farpoll::server

@@ -1,0 +1,78 @@
+// server/authority/authority.h: room: server/authority. The policy in force and
+// the record of what it decided: the one place that the rest of the server asks
+// before it acts.
+// Threads: any. A new policy holds for every question asked after Replace().
+#ifndef FARPOLL_SERVER_AUTHORITY_AUTHORITY_H_
+#define FARPOLL_SERVER_AUTHORITY_AUTHORITY_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "base/mutex.h"
+#include "server/policy/policy.h"
+
+namespace farpoll::server {
+
+// One decision. Every refusal makes one, and every spawn, connect, listen and
+// open.
+struct AuditRecord {
+  Principal principal;
+  Verb verb = Verb::kInspect;
+  std::string object;  // program, address, path, method
+  bool allowed = false;
+  std::string rule;       // what allowed it, or the reason of the refusal
+  std::string argv_hash;  // of a spawn: FNV-1a of the arguments, hexadecimal
+};
+
+// Must not block: it is called with the locks of whoever asked.
+using AuditSink = std::function<void(const AuditRecord&)>;
+
+// Errors of every question are those of Policy.
+class Authority {
+ public:
+  // `sink` may be empty.
+  Authority(std::shared_ptr<const Policy> policy, AuditSink sink);
+
+  std::shared_ptr<const Policy> policy() const;
+  void Replace(std::shared_ptr<const Policy> policy);
+
+  // Whether `principal` may do what `verb` says, to `object` (a method, for the
+  // record). Only refusals are recorded.
+  absl::Status Authorize(const Principal& principal, Verb verb,
+                         absl::string_view object) const;
+
+  absl::StatusOr<SpawnPlan> AuthorizeSpawn(const Principal& principal,
+                                           const SpawnRequest& request) const;
+  absl::Status AuthorizeConnect(const Principal& principal,
+                                const IpAddress& address,
+                                std::uint16_t port) const;
+  absl::Status AuthorizeListen(const Principal& principal,
+                               const IpAddress& address,
+                               std::uint16_t port) const;
+  absl::StatusOr<PathPlan> AuthorizeUnixSocket(const Principal& principal,
+                                               Verb connect_or_listen,
+                                               absl::string_view path) const;
+  absl::StatusOr<PathPlan> AuthorizeOpen(const Principal& principal,
+                                         absl::string_view path,
+                                         FileAccess access) const;
+
+ private:
+  void Record(const Principal& principal, Verb verb, std::string object,
+              const absl::Status& status, absl::string_view rule,
+              std::string argv_hash = "") const;
+
+  const AuditSink sink_;
+  mutable Mutex mu_;
+  std::shared_ptr<const Policy> policy_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace farpoll::server
+
+#endif  // FARPOLL_SERVER_AUTHORITY_AUTHORITY_H_
