@@ -14,6 +14,10 @@ selector/interest_set.cc: selector/ base/ +epoll
 selector/interest_set_wait.cc: selector/ base/ +epoll
 server/handle: server/handle/ base/
 server/policy: server/policy/ selector/events.h base/
+server/policy/config.cc: server/policy/ proto/ base/ +protobuf
+server/policy/config_place.h: server/policy/ base/ +protobuf
+server/policy/config_place.cc: server/policy/ base/ +protobuf
+server/policy/config_templates.cc: server/policy/ proto/ base/ +protobuf
 server/authority: server/authority/ server/policy/ base/
 server/reactor: server/reactor/ base/ +epoll +thread
 server/wait: server/wait/ server/reactor/ server/policy/ selector/ base/
@@ -58,7 +62,7 @@ check_tree() {
           return header
         }
         if (header ~ /^farpoll\/v1\/.*\.grpc\.pb\.h$/) { return "+grpc" }
-        if (header ~ /^farpoll\/v1\//) { return "proto/" header }
+        if (header ~ /^farpoll\/(config\/)?v1\//) { return "proto/" header }
         if (header ~ /^google\/protobuf\//) { return "+protobuf" }
         if (header ~ /^grpc(pp)?\//) { return "+grpc" }
         if (header == "sys/epoll.h") { return "+epoll" }
@@ -119,6 +123,10 @@ bad  server/reactor/reactor.cc "selector/waitable.h"
 bad  server/handle/pipe.cc "server/session/session.h"
 good server/policy/limits.cc "selector/events.h"
 bad  server/policy/limits.cc "selector/waitable.h"
+good server/policy/config.cc "farpoll/config/v1/config.pb.h"
+bad  server/policy/policy.cc "farpoll/config/v1/config.pb.h"
+good server/authority/authority.cc "server/policy/policy.h"
+bad  server/authority/authority.cc "server/session/session.h"
 bad  server/wait/waiter.cc "server/session/session.h"
 bad  server/wait/waiter.cc "farpoll/v1/selector.pb.h"
 bad  server/session/session.cc "server/rpc/convert.h"

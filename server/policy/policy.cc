@@ -6,9 +6,9 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "base/errno_status.h"
+#include "server/policy/plain_path.h"
 
 namespace farpoll::server {
 namespace {
@@ -17,18 +17,6 @@ absl::Status Refuse(absl::string_view reason, absl::string_view subject,
                     absl::string_view message) {
   return MakeError(absl::StatusCode::kPermissionDenied, EACCES, reason, subject,
                    message);
-}
-
-// A path that says plainly where it leads.
-absl::Status CheckPlainPath(absl::string_view path) {
-  bool plain = absl::StartsWith(path, "/") && path.find('\0') == path.npos;
-  for (const absl::string_view part : absl::StrSplit(path, '/')) {
-    plain = plain && part != "." && part != "..";
-  }
-  return plain ? absl::OkStatus()
-               : MakeError(EINVAL, "BAD_PATH", path,
-                           "expected an absolute path without \".\" and "
-                           "\"..\" in it");
 }
 
 // `path` split at `root` when it is that or below it.

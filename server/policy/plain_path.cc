@@ -1,0 +1,22 @@
+#include "server/policy/plain_path.h"
+
+#include <cerrno>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_split.h"
+#include "base/errno_status.h"
+
+namespace farpoll::server {
+
+absl::Status CheckPlainPath(absl::string_view path) {
+  bool plain = absl::StartsWith(path, "/") && path.find('\0') == path.npos;
+  for (const absl::string_view part : absl::StrSplit(path, '/')) {
+    plain = plain && part != "." && part != "..";
+  }
+  return plain ? absl::OkStatus()
+               : MakeError(EINVAL, "BAD_PATH", path,
+                           "expected an absolute path without \".\" and "
+                           "\"..\" in it");
+}
+
+}  // namespace farpoll::server
