@@ -21,7 +21,8 @@ server/policy/config_templates.cc: server/policy/ proto/ base/ +protobuf
 server/authority: server/authority/ server/policy/ base/
 server/reactor: server/reactor/ base/ +epoll +thread
 server/wait: server/wait/ server/reactor/ server/policy/ selector/ base/
-server/session: server/session/ server/authority/ server/handle/ server/wait/ server/reactor/ server/policy/ selector/ base/
+server/process: server/process/ server/handle/ server/reactor/ server/policy/quota.h base/ +thread
+server/session: server/session/ server/authority/ server/handle/ server/process/ server/wait/ server/reactor/ server/policy/ selector/ base/
 server/log: server/log/ base/
 server/rpc: server/rpc/ server/session/ server/policy/principal.h selector/pipe_buf.h base/ proto/ +protobuf +grpc
 server: server/ selector/ base/ proto/ +protobuf +grpc +thread

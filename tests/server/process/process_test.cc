@@ -1,0 +1,631 @@
+// tests/server/process/process_test.cc: room: tests. Children without gRPC: how
+// they are started, what they get, how they are ended, and that nothing stays.
+#include "server/handle/process.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <fstream>
+#include <future>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/time/time.h"
+#include "base/clock.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "server/handle/pty.h"
+#include "server/process/child_ends.h"
+#include "server/process/children.h"
+#include "server/process/program.h"
+#include "server/reactor/reactor.h"
+#include "tests/support/fd_fixtures.h"
+#include "tests/support/status_matchers.h"
+
+namespace farpoll::server {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+// Whether there is something to read, or an end, within 10 s.
+bool AwaitReadable(int fd) {
+  pollfd entry{fd, POLLIN, 0};
+  return poll(&entry, 1, 10'000) == 1;
+}
+
+// Everything until its end.
+std::string ReadAll(int fd) {
+  std::string all;
+  for (;;) {
+    if (!AwaitReadable(fd)) {
+      ADD_FAILURE() << "no end of output; so far: " << all;
+      return all;
+    }
+    char bytes[4096];
+    const ssize_t got = read(fd, bytes, sizeof(bytes));
+    if (got <= 0) {
+      return all;  // a terminal's end is EIO
+    }
+    all.append(bytes, static_cast<std::size_t>(got));
+  }
+}
+
+// One line.
+std::string ReadLine(int fd) {
+  std::string line;
+  for (char byte = 0;
+       AwaitReadable(fd) && read(fd, &byte, 1) == 1 && byte != '\n';) {
+    line += byte;
+  }
+  return line;
+}
+
+bool Runs(pid_t pid) {
+  std::ifstream stat(absl::StrCat("/proc/", pid, "/stat"));
+  std::string text;
+  std::getline(stat, text);
+  const std::size_t name_end = text.rfind(')');
+  return name_end != std::string::npos && text[name_end + 2] != 'Z';
+}
+
+void AwaitGone(pid_t pid) {
+  const UniqueFd process(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  if (process.valid()) {
+    EXPECT_TRUE(AwaitReadable(process.get())) << pid << " runs";
+  }
+}
+
+// A child and the server's ends of its descriptors.
+struct Started {
+  Process process;
+  UniqueFd pidfd;
+  std::vector<ServerEnd> ends;
+
+  int end(const std::string& suffix) const {
+    for (const ServerEnd& one : ends) {
+      if (one.suffix == suffix) {
+        return one.fd.get();
+      }
+    }
+    ADD_FAILURE() << "there is no end " << suffix;
+    return -1;
+  }
+  absl::optional<ExitStatus> AwaitExit() const {
+    EXPECT_TRUE(AwaitReadable(pidfd.get()));
+    return ExitOf(pidfd.get());
+  }
+};
+
+class Processes : public testing::Test {
+ protected:
+  void SetUp() override {
+    reactor_ = *Reactor::Start(&clock_);
+    children_ = std::make_unique<Children>(1000, &clock_, reactor_.get());
+  }
+  void TearDown() override {
+    children_->EndAll(absl::ZeroDuration());
+    EXPECT_EQ(children_->quota().used(), 0);
+    reactor_.reset();
+    children_.reset();
+    EXPECT_EQ(waitpid(-1, nullptr, WNOHANG), -1) << "a child was left";
+  }
+
+  static LaunchPlan Shell(const std::string& script) {
+    return LaunchPlan{.path = "/bin/sh", .argv = {"sh", "-c", script}};
+  }
+
+  absl::StatusOr<LaunchedChild> TryLaunch(LaunchPlan plan) {
+    std::promise<absl::StatusOr<LaunchedChild>> answer;
+    children_->Launch(std::move(plan),
+                      [&](absl::StatusOr<LaunchedChild> child) {
+                        answer.set_value(std::move(child));
+                      });
+    return answer.get_future().get();
+  }
+
+  Started Start(LaunchPlan plan, const ChildEndsSpec& spec = {},
+                OnClose on_close = OnClose::kKill,
+                absl::Duration grace = absl::Seconds(10)) {
+    absl::StatusOr<ChildEnds> ends = MakeChildEnds(spec);
+    EXPECT_THAT(ends, IsOk());
+    plan.descriptors = std::move(ends->child);
+    plan.terminal = ends->terminal;
+    plan.listen_pid = spec.listen_fds;
+    for (std::string& variable : ends->environment) {
+      plan.environment.push_back(std::move(variable));
+    }
+    EXPECT_TRUE(children_->TryTake());
+    const std::string program = plan.path;
+    absl::StatusOr<LaunchedChild> child = TryLaunch(std::move(plan));
+    if (!child.ok()) {
+      ADD_FAILURE() << child.status();
+      children_->GiveBack();
+      return Started{};
+    }
+    return Started{Process{.pid = child->pid,
+                           .program = program,
+                           .on_close = on_close,
+                           .grace = grace,
+                           .terminal = ends->terminal},
+                   std::move(child->pidfd), std::move(ends->server)};
+  }
+
+  void Close(Started& child) {
+    child.ends.clear();
+    children_->Close(child.process, std::move(child.pidfd));
+  }
+
+  // What a shell script writes to its standard output, and how it ends.
+  std::string Output(const std::string& script) {
+    return Output(Shell(script));
+  }
+  std::string Output(LaunchPlan plan, const ChildEndsSpec& spec = {}) {
+    Started child = Start(std::move(plan), spec);
+    std::string output = ReadAll(child.end("out"));
+    EXPECT_EQ(child.AwaitExit(), ExitStatus{.code = 0}) << output;
+    Close(child);
+    return output;
+  }
+
+  // Returns when every closed child is gone.
+  void AwaitNone() {
+    children_->EndAll(absl::Seconds(10));
+    EXPECT_EQ(children_->quota().used(), 0);
+  }
+
+  RealClock clock_;
+  std::unique_ptr<Reactor> reactor_;
+  std::unique_ptr<Children> children_;
+};
+
+// ---- What a child gets.
+
+TEST_F(Processes, GetsItsArgumentsWithoutAShell) {
+  EXPECT_EQ(Output(LaunchPlan{.path = "/usr/bin/printf",
+                              .argv = {"printf", "%s|", "a b", "$HOME", ""}}),
+            "a b|$HOME||");
+}
+
+TEST_F(Processes, HasItsThreeDescriptorsAndNoOther) {
+  const Pipe inheritable(0);
+  fcntl(inheritable.reader(), F_SETFD, 0);
+
+  EXPECT_EQ(Output("for fd in /proc/$$/fd/*; do test -e $fd && echo -n "
+                   "\"${fd##*/} \"; done; :"),
+            "0 1 2 ");
+}
+
+TEST_F(Processes, HasItsSocketsUnderTheirNumbersAndNothingBetween) {
+  const ChildEndsSpec spec{.sockets = {{.number = 7}, {.number = 4}}};
+
+  EXPECT_EQ(Output(Shell("for fd in /proc/$$/fd/*; do test -e $fd && echo -n "
+                         "\"${fd##*/} \"; done; :"),
+                   spec),
+            "0 1 2 4 7 ");
+}
+
+TEST_F(Processes, TalksOverAnExtraSocket) {
+  Started child = Start(Shell("read -r line <&5; echo \"got $line\" >&5"),
+                        {.sockets = {{.number = 5}}});
+
+  Write(child.end("fd5"), "ping\n");
+
+  EXPECT_EQ(ReadLine(child.end("fd5")), "got ping");
+  Close(child);
+}
+
+TEST_F(Processes, IsToldOfItsSocketsAsByTheServiceManager) {
+  const ChildEndsSpec spec{
+      .sockets = {{.number = 3, .name = "http"}, {.number = 4}},
+      .listen_fds = true};
+
+  EXPECT_EQ(Output(Shell("test $LISTEN_PID = $$ && "
+                         "echo $LISTEN_FDS $LISTEN_FDNAMES"),
+                   spec),
+            "2 http:unknown\n");
+}
+
+TEST_F(Processes, HasTheEnvironmentOfItsPlanAlone) {
+  LaunchPlan plan{.path = "/usr/bin/env", .argv = {"env"}};
+  plan.environment = {"A=1", "B=two words"};
+
+  EXPECT_EQ(Output(std::move(plan)), "A=1\nB=two words\n");
+}
+
+TEST_F(Processes, StartsInItsDirectory) {
+  LaunchPlan plan = Shell("pwd");
+  plan.directory = "/usr";
+
+  EXPECT_EQ(Output(std::move(plan)), "/usr\n");
+}
+
+TEST_F(Processes, LeadsASessionAndAGroupOfItsOwn) {
+  // pid, group, session.
+  const std::string output =
+      Output("read -r stat </proc/self/stat; set -- $stat; echo $1 $5 $6; :");
+  const std::vector<std::string> numbers =
+      absl::StrSplit(absl::StripSuffix(output, "\n"), ' ');
+  ASSERT_EQ(numbers.size(), 3u);
+
+  EXPECT_THAT(numbers, ElementsAre(numbers[0], numbers[0], numbers[0]));
+}
+
+TEST_F(Processes, HasDefaultSignalsAPrivateUmaskAndNoNewPrivileges) {
+  signal(SIGPIPE, SIG_IGN);
+  sigset_t usr1;
+  sigemptyset(&usr1);
+  sigaddset(&usr1, SIGUSR1);
+  pthread_sigmask(SIG_BLOCK, &usr1, nullptr);
+
+  const std::string output = Output(
+      "umask; exec grep -E '^(SigBlk|SigIgn|NoNewPrivs)' /proc/self/status");
+
+  pthread_sigmask(SIG_UNBLOCK, &usr1, nullptr);
+  EXPECT_EQ(output,
+            "0077\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n"
+            "NoNewPrivs:\t1\n");
+}
+
+TEST_F(Processes, HasItsResourceLimits) {
+  LaunchPlan plan = Shell("ulimit -c; ulimit -n");
+  plan.limits = {{RLIMIT_CORE, {0, 0}}, {RLIMIT_NOFILE, {77, 88}}};
+
+  EXPECT_EQ(Output(std::move(plan)), "0\n77\n");
+}
+
+TEST_F(Processes, ReadsNothingUnlessItHasAPipe) {
+  EXPECT_EQ(Output("cat; echo end"), "end\n");
+}
+
+TEST_F(Processes, MergesErrorsIntoOutput) {
+  EXPECT_EQ(Output(Shell("echo one; echo two >&2; echo three"),
+                   {.err = Stdio::kStdout}),
+            "one\ntwo\nthree\n");
+}
+
+TEST_F(Processes, SharesOneSocketForItsStreams) {
+  Started child = Start(Shell("read -r line; echo \"$line!\"; echo bad >&2"),
+                        {.in = Stdio::kSocket, .out = Stdio::kSocket});
+
+  Write(child.end("io"), "hello\n");
+
+  EXPECT_EQ(ReadLine(child.end("io")), "hello!");
+  EXPECT_EQ(ReadAll(child.end("err")), "bad\n");
+  Close(child);
+}
+
+TEST_F(Processes, HasBlockingEndsWhileOursDoNotBlock) {
+  Started child = Start(Shell("sleep 0.05; cat"), {.in = Stdio::kPipe});
+
+  EXPECT_EQ(fcntl(child.end("in"), F_GETFL) & O_NONBLOCK, O_NONBLOCK);
+  Write(child.end("in"), "late");
+  child.ends.erase(child.ends.begin());
+
+  EXPECT_EQ(ReadAll(child.end("out")), "late");
+  Close(child);
+}
+
+TEST_F(Processes, HasAControllingTerminalOfTheSizeAsked) {
+  const ChildEndsSpec on_pty{.in = Stdio::kPty,
+                             .out = Stdio::kPty,
+                             .err = Stdio::kPty,
+                             .terminal_size = {.rows = 30, .columns = 100}};
+  Started child =
+      Start(Shell("trap 'stty size; exit 0' WINCH; stty size </dev/tty; "
+                  "while :; do read -r line || :; done"),
+            on_pty);
+
+  EXPECT_EQ(ReadLine(child.end("pty")), "30 100\r");
+  EXPECT_THAT(ResizePty(child.end("pty"), {.rows = 5, .columns = 6}), IsOk());
+  EXPECT_EQ(ReadLine(child.end("pty")), "5 6\r");
+
+  EXPECT_EQ(child.AwaitExit(), ExitStatus{.code = 0});
+  Close(child);
+}
+
+TEST_F(Processes, InterruptsTheForegroundOfItsTerminal) {
+  const ChildEndsSpec on_pty{
+      .in = Stdio::kPty, .out = Stdio::kPty, .err = Stdio::kPty};
+  Started child = Start(Shell("echo ready; exec sleep 1000"), on_pty);
+  EXPECT_EQ(ReadLine(child.end("pty")), "ready\r");
+
+  Write(child.end("pty"), "\x03");
+
+  EXPECT_EQ(child.AwaitExit(), ExitStatus{.signal = SIGINT});
+  Close(child);
+}
+
+// ---- How it ends.
+
+TEST_F(Processes, TellsHowItEndedAsOftenAsAsked) {
+  Started failing = Start(Shell("exit 42"));
+  Started killed = Start(Shell("kill -9 $$"));
+
+  for (int times = 0; times < 3; ++times) {
+    EXPECT_EQ(failing.AwaitExit(), ExitStatus{.code = 42});
+    EXPECT_EQ(killed.AwaitExit(), ExitStatus{.signal = SIGKILL});
+  }
+  Close(failing);
+  Close(killed);
+}
+
+TEST_F(Processes, KeepsItsStatusWhereSigchldWasIgnored) {
+  signal(SIGCHLD, SIG_IGN);
+
+  Started child = Start(Shell("exit 7"));
+
+  EXPECT_EQ(child.AwaitExit(), ExitStatus{.code = 7});
+  Close(child);
+}
+
+TEST_F(Processes, TakesSignalsUntilItHasEnded) {
+  Started child =
+      Start(Shell("trap 'echo usr1' USR1; echo ready; "
+                  "while :; do sleep 0.01; done"));
+  EXPECT_EQ(ReadLine(child.end("out")), "ready");
+
+  EXPECT_THAT(SignalChild(child.pidfd.get(), child.process, SIGUSR1, false),
+              IsOk());
+  EXPECT_EQ(ReadLine(child.end("out")), "usr1");
+  EXPECT_THAT(SignalChild(child.pidfd.get(), child.process, 99, false),
+              HasErrno(EINVAL));
+  EXPECT_THAT(SignalChild(child.pidfd.get(), child.process, SIGTERM, true),
+              IsOk());
+  EXPECT_EQ(child.AwaitExit(), ExitStatus{.signal = SIGTERM});
+
+  const absl::Status late =
+      SignalChild(child.pidfd.get(), child.process, SIGTERM, false);
+  EXPECT_THAT(late, HasErrno(ESRCH));
+  EXPECT_THAT(late, StatusIs(absl::StatusCode::kFailedPrecondition));
+  Close(child);
+}
+
+TEST_F(Processes, EndsByTermWhenItsHandleIsClosed) {
+  Started child = Start(Shell("trap 'echo bye; exit 0' TERM; echo ready; "
+                              "while :; do sleep 0.01; done"),
+                        {.err = Stdio::kNull});
+  EXPECT_EQ(ReadLine(child.end("out")), "ready");
+  const UniqueFd out = Duplicate(child.end("out"));
+
+  Close(child);
+
+  EXPECT_EQ(ReadLine(out.get()), "bye");
+  AwaitNone();
+}
+
+TEST_F(Processes, EndsByKillAfterTheGraceTimeWhenItIgnoresTerm) {
+  Started child = Start(Shell("trap '' TERM; echo ready; sleep 1000; :"), {},
+                        OnClose::kKill, absl::Milliseconds(50));
+  EXPECT_EQ(ReadLine(child.end("out")), "ready");
+  const pid_t pid = child.process.pid;
+
+  Close(child);
+
+  AwaitGone(pid);
+  AwaitNone();
+}
+
+TEST_F(Processes, EndsWithItsChildrenOfWhateverGroup) {
+  // One in the group that ignores SIGTERM, one in a group of its own.
+  Started child = Start(
+      Shell("(trap '' TERM; echo $(exec sh -c 'echo $PPID'); sleep 1000; :) & "
+            "timeout 1000 sh -c 'echo $$; sleep 1000; :' & "
+            "sleep 1000"),
+      {}, OnClose::kKill, absl::Milliseconds(50));
+  pid_t one = 0;
+  pid_t other = 0;
+  ASSERT_TRUE(absl::SimpleAtoi(ReadLine(child.end("out")), &one));
+  ASSERT_TRUE(absl::SimpleAtoi(ReadLine(child.end("out")), &other));
+  ASSERT_TRUE(Runs(one));
+  ASSERT_TRUE(Runs(other));
+
+  Close(child);
+
+  AwaitGone(one);
+  AwaitGone(other);
+  AwaitNone();
+}
+
+TEST_F(Processes, WaitsNoLongerThanItsChildrenNeed) {
+  // Its child takes its time after SIGTERM, but nothing like the grace.
+  Started child =
+      Start(Shell("(trap 'sleep 0.05; echo cleaned; exit' TERM; echo ready; "
+                  "while :; do sleep 0.01; done) & exec sleep 1000"),
+            {.err = Stdio::kNull}, OnClose::kKill, absl::Hours(1));
+  EXPECT_EQ(ReadLine(child.end("out")), "ready");
+  const UniqueFd out = Duplicate(child.end("out"));
+
+  Close(child);
+
+  EXPECT_EQ(ReadLine(out.get()), "cleaned");
+  EXPECT_EQ(ReadAll(out.get()), "");
+  while (children_->quota().used() != 0) {
+    std::this_thread::yield();
+  }
+}
+
+TEST_F(Processes, StaysWhenItMay) {
+  Started child = Start(Shell("echo ready; read -r line; exit"),
+                        {.in = Stdio::kPipe}, OnClose::kKeep);
+  EXPECT_EQ(ReadLine(child.end("out")), "ready");
+  const UniqueFd input = Duplicate(child.end("in"));
+  const pid_t pid = child.process.pid;
+
+  Close(child);
+
+  EXPECT_TRUE(Runs(pid));
+  Write(input.get(), "go\n");
+  AwaitGone(pid);
+  while (children_->quota().used() != 0) {
+    std::this_thread::yield();
+  }
+}
+
+TEST_F(Processes, IsHungUpWhenThatWasAsked) {
+  Started child = Start(Shell("trap 'echo hup; exit 0' HUP; echo ready; "
+                              "while :; do sleep 0.01; done"),
+                        {.err = Stdio::kNull}, OnClose::kHangUp);
+  EXPECT_EQ(ReadLine(child.end("out")), "ready");
+  const UniqueFd out = Duplicate(child.end("out"));
+
+  Close(child);
+
+  EXPECT_EQ(ReadLine(out.get()), "hup");
+  AwaitNone();
+}
+
+TEST_F(Processes, FiveHundredAtOnceLeaveNothing) {
+  std::vector<Started> all;
+  for (int i = 0; i < 500; ++i) {
+    all.push_back(
+        Start(LaunchPlan{.path = "/bin/sleep", .argv = {"sleep", "1000"}},
+              {.out = Stdio::kNull, .err = Stdio::kNull}));
+  }
+
+  for (Started& child : all) {
+    Close(child);
+  }
+
+  AwaitNone();
+}
+
+// ---- What goes wrong.
+
+TEST_F(Processes, AnswersWithTheErrnoOfTheProgram) {
+  struct Row {
+    const char* path;
+    int number;
+    const char* reason;
+  };
+  for (const Row& row : {Row{"/nonexistent", ENOENT, "PROGRAM_NOT_FOUND"},
+                         Row{"/etc/passwd", EACCES, "PROGRAM_NOT_EXECUTABLE"},
+                         Row{"/", EACCES, "PROGRAM_NOT_EXECUTABLE"}}) {
+    const absl::Status status =
+        TryLaunch(LaunchPlan{.path = row.path, .argv = {"x"}}).status();
+    EXPECT_THAT(status, HasErrno(row.number)) << row.path;
+    EXPECT_EQ(DetailOf(status).reason, row.reason) << row.path;
+  }
+}
+
+TEST_F(Processes, AnswersWithTheErrnoOfItsDirectory) {
+  LaunchPlan plan = Shell("exit");
+  plan.directory = "/nonexistent";
+
+  const absl::Status status = TryLaunch(std::move(plan)).status();
+
+  EXPECT_THAT(status, HasErrno(ENOENT));
+  EXPECT_EQ(DetailOf(status).reason, "DIRECTORY_UNUSABLE");
+}
+
+TEST(LaunchTest, AnswersResourceExhaustedWhenThereAreNoMoreProcesses) {
+  const pid_t pid = fork();
+  if (pid == 0) {
+    // Root may have any number of them.
+    (void)!setresuid(65534, 65534, 65534);
+    const rlimit one{1, 1};
+    setrlimit(RLIMIT_NPROC, &one);
+    const absl::Status status =
+        Launch(LaunchPlan{.path = "/bin/true", .argv = {"true"}}).status();
+    _exit(absl::IsResourceExhausted(status) && ErrnoOf(status) == EAGAIN ? 0
+                                                                         : 1);
+  }
+
+  int status = 0;
+  waitpid(pid, &status, 0);
+
+  EXPECT_EQ(status, 0);
+}
+
+TEST_F(Processes, RefusesDescriptorsThatMakeNoSense) {
+  struct Row {
+    ChildEndsSpec spec;
+    const char* reason;
+  };
+  const Row rows[] = {
+      {{.in = Stdio::kStdout}, "BAD_STDIO"},
+      {{.out = Stdio::kStdout}, "BAD_STDIO"},
+      {{.sockets = {{.number = 2}}}, "BAD_DESCRIPTOR"},
+      {{.sockets = {{.number = 256}}}, "BAD_DESCRIPTOR"},
+      {{.sockets = {{.number = 3}, {.number = 3}}}, "BAD_DESCRIPTOR"},
+      {{.sockets = {{.number = 4}}, .listen_fds = true}, "BAD_DESCRIPTOR"},
+      {{.sockets = {{.number = 3, .name = "a:b"}}}, "BAD_DESCRIPTOR"},
+  };
+  for (const Row& row : rows) {
+    EXPECT_EQ(DetailOf(MakeChildEnds(row.spec).status()).reason, row.reason);
+  }
+}
+
+TEST(ProgramTest, IsFoundByAbsolutePathOrInTheListGiven) {
+  EXPECT_THAT(FindProgram("/any/path", ""), IsOkAndHolds("/any/path"));
+  EXPECT_THAT(FindProgram("env", "/nonexistent:/usr/bin"),
+              IsOkAndHolds("/usr/bin/env"));
+  EXPECT_THAT(FindProgram("env", "/nonexistent"), HasErrno(ENOENT));
+  EXPECT_THAT(FindProgram("./env", "/usr/bin"), HasErrno(EINVAL));
+  EXPECT_THAT(FindProgram("", "/usr/bin"), HasErrno(EINVAL));
+}
+
+// ---- The guardian.
+
+// Children that ignore what can be ignored, with children of their own in the
+// group and in another group; writes all their numbers.
+[[noreturn]] void ServeStubbornChildren(int output) {
+  RealClock clock;
+  Spawner spawner;
+  std::promise<void> launched;
+  LaunchPlan plan{.path = "/bin/sh",
+                  .argv = {"sh", "-c",
+                           "trap '' TERM HUP INT; echo $$; "
+                           "sh -c 'echo $$; sleep 1000; :' & "
+                           "timeout 1000 sh -c 'echo $$; sleep 1000; :' & "
+                           "sleep 1000; :"}};
+  plan.descriptors.push_back({1, UniqueFd(dup(output))});
+  spawner.Launch(std::move(plan), [&](absl::StatusOr<LaunchedChild> child) {
+    (void)child->pidfd.Release();
+    launched.set_value();
+  });
+  launched.get_future().wait();
+  for (;;) {
+    pause();
+  }
+}
+
+TEST(GuardianTest, KillsEverythingWhenTheServerIsKilled) {
+  Pipe numbers;
+  fcntl(numbers.writer(), F_SETFL, 0);
+  const pid_t server = fork();
+  if (server == 0) {
+    ServeStubbornChildren(numbers.writer());
+  }
+  numbers.write_end.Reset();
+  std::vector<pid_t> children(3);
+  for (pid_t& child : children) {
+    ASSERT_TRUE(absl::SimpleAtoi(ReadLine(numbers.reader()), &child));
+    EXPECT_TRUE(Runs(child));
+  }
+
+  kill(server, SIGKILL);
+  waitpid(server, nullptr, 0);
+
+  for (const pid_t child : children) {
+    AwaitGone(child);
+  }
+  EXPECT_EQ(ReadAll(numbers.reader()), "");  // nobody holds it any more
+}
+
+}  // namespace
+}  // namespace farpoll::server
