@@ -1,5 +1,5 @@
-// server/farpolld_main.cc: room: server. farpolld: flags -> Server -> wait for
-// a signal. No logic.
+// server/farpolld_main.cc: room: server. farpolld: flags -> policy -> Server ->
+// wait for a signal. No logic.
 #include <grpc/support/log.h>
 #include <pthread.h>
 #include <signal.h>
@@ -7,67 +7,28 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <cerrno>
 #include <filesystem>
 #include <iostream>
 #include <memory>
 #include <string>
 #include <system_error>
+#include <variant>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_replace.h"
-#include "absl/time/time.h"
+#include "absl/strings/str_split.h"
 #include "base/default_address.h"
 #include "base/version.h"
+#include "server/authority/audit_log.h"
+#include "server/config_file.h"
+#include "server/farpolld_flags.h"
 #include "server/log/log.h"
-#include "server/policy/limits.h"
+#include "server/policy/policy.h"
 #include "server/server.h"
 
 namespace farpoll::server {
 namespace {
-
-constexpr int kExitFailure = 1;
-constexpr int kExitUsage = 2;
-
-struct Flags {
-  std::vector<std::string> listen;
-  std::string grace = "5s";
-  std::string log_level = "info";
-  std::string log_format = "text";
-  Limits limits;
-};
-
-std::string FlagName(absl::string_view limit) {
-  return absl::StrCat("--", absl::StrReplaceAll(limit, {{"_", "-"}}));
-}
-
-void AddFlags(CLI::App& app, Flags& flags) {
-  app.set_version_flag("--version", absl::StrCat("farpolld ", kVersion));
-  app.add_option(
-         "--listen", flags.listen,
-         "unix:PATH or a loopback HOST:PORT (port 0: any free one); may "
-         "be repeated. Default: the user's own socket, unix:" +
-             UserSocketPath())
-      ->envname("FARPOLLD_LISTEN")
-      ->delimiter(',');
-  app.add_option("--grace", flags.grace,
-                 "how long calls in progress may take when the server stops")
-      ->capture_default_str();
-  app.add_option("--log-level", flags.log_level,
-                 "debug, info, warning, error or off")
-      ->capture_default_str();
-  app.add_option("--log-format", flags.log_format, "text or json")
-      ->capture_default_str();
-  for (const LimitField& field : LimitFields()) {
-    app.add_option(FlagName(field.name), flags.limits.*field.value,
-                   std::string(field.description))
-        ->capture_default_str()
-        ->group("Limits");
-  }
-}
 
 // As many descriptors as the system lets us have.
 void RaiseDescriptorLimit() {
@@ -104,21 +65,111 @@ bool MakeSocketFolder(const std::string& socket_path) {
 // gRPC reports in its own words what we report in ours.
 void QuietGrpc(gpr_log_func_args* /*args*/) {}
 
-sigset_t BlockStopSignals() {
+// Signals that the main thread waits for.
+sigset_t BlockSignals() {
   sigset_t signals;
   sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    sigaddset(&signals, signal);
+  }
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   return signals;
 }
 
-int Serve(const Flags& flags, absl::Duration grace, Log& log) {
-  const sigset_t signals = BlockStopSignals();  // before any thread starts
+// Each line of an error by itself: a configuration can have many.
+std::vector<std::string> Lines(const absl::Status& status) {
+  return absl::StrSplit(status.message(), '\n');
+}
+
+int Fail(const absl::Status& status, int code) {
+  for (const std::string& line : Lines(status)) {
+    std::cerr << "farpolld: " << line << "\n";
+  }
+  return code;
+}
+
+int CheckConfig(const Settings& settings) {
+  const absl::Status good =
+      LoadPolicy(settings.check_config, settings.mode).status();
+  if (!good.ok()) {
+    std::cerr << good.message() << "\n";
+    return kExitFailure;
+  }
+  std::cout << settings.check_config << ": good\n";
+  return 0;
+}
+
+// The policy of the settings.
+absl::StatusOr<std::shared_ptr<const Policy>> MakePolicy(
+    const Settings& settings) {
+  if (!settings.config.empty()) {
+    return LoadPolicy(settings.config, settings.mode);
+  }
+  return std::make_shared<const Policy>(
+      Policy::Default(settings.mode.value_or(Mode::kPrivate), geteuid()));
+}
+
+// Takes a good configuration over and leaves the one in force for a bad one.
+void Reload(const Settings& settings, Server& server, Log& log, Log& audit) {
+  absl::StatusOr<std::shared_ptr<const Policy>> policy = MakePolicy(settings);
+  if (policy.ok()) {
+    server.SetPolicy(*std::move(policy));
+    log.Write(Log::Level::kInfo, "policy.loaded", {{"file", settings.config}});
+  } else {
+    for (const std::string& line : Lines(policy.status())) {
+      log.Write(Log::Level::kError, "policy.rejected", {{"problem", line}});
+    }
+  }
+  if (const absl::Status open = audit.Reopen(); !open.ok()) {
+    log.Write(Log::Level::kError, "audit.not_reopened",
+              {{"problem", std::string(open.message())}});
+  }
+}
+
+// Serves until told to stop.
+void AwaitEnd(const Settings& settings, const sigset_t& signals, Server& server,
+              Log& log, Log& audit) {
+  // Without anything to read again a hang-up is a terminal that went away.
+  const bool reloads = !settings.config.empty() || !settings.audit_log.empty();
+  int signal = 0;
+  sigwait(&signals, &signal);
+  while (signal == SIGHUP && reloads) {
+    Reload(settings, server, log, audit);
+    sigwait(&signals, &signal);
+  }
+  // A second one ends the process at once.
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+}
+
+// A null pointer: decisions go to the log.
+absl::StatusOr<std::unique_ptr<Log>> OpenAuditLog(const Settings& settings) {
+  if (settings.audit_log.empty()) {
+    return nullptr;
+  }
+  return Log::ToFile(settings.audit_log, Log::Format::kJson, Log::Level::kInfo);
+}
+
+int Serve(const Settings& settings) {
+  const sigset_t signals = BlockSignals();  // before any thread starts
   RaiseDescriptorLimit();
   gpr_set_log_function(QuietGrpc);
+  absl::StatusOr<std::shared_ptr<const Policy>> policy = MakePolicy(settings);
+  if (!policy.ok()) {
+    return Fail(policy.status(), kExitFailure);
+  }
+  const absl::StatusOr<std::unique_ptr<Log>> file = OpenAuditLog(settings);
+  if (!file.ok()) {
+    return Fail(file.status(), kExitFailure);
+  }
+  Log log(settings.log_format, settings.log_level);
+  Log& audit_sink = *file == nullptr ? log : **file;
+  AuditLog audit(&audit_sink, &log);
   ServerOptions options{
-      .listen = flags.listen, .limits = flags.limits, .log = &log};
+      .listen = settings.listen,
+      .limits = settings.limits,
+      .policy = *std::move(policy),
+      .log = &log,
+      .audit = [&audit](const AuditRecord& record) { audit.Add(record); }};
   if (options.listen.empty()) {
     if (!MakeSocketFolder(UserSocketPath())) {
       return kExitFailure;
@@ -128,54 +179,25 @@ int Serve(const Flags& flags, absl::Duration grace, Log& log) {
   absl::StatusOr<std::unique_ptr<Server>> server =
       Server::Start(std::move(options));
   if (!server.ok()) {
-    std::cerr << "farpolld: " << server.status().message() << "\n";
-    return absl::IsInvalidArgument(server.status()) ? kExitUsage : kExitFailure;
+    return Fail(server.status(), absl::IsInvalidArgument(server.status())
+                                     ? kExitUsage
+                                     : kExitFailure);
   }
   std::cout << "farpolld " << kVersion << " listening on "
             << absl::StrJoin((*server)->addresses(), ", ") << std::endl;
-  int signal = 0;
-  sigwait(&signals, &signal);
-  // A second one ends the process at once.
-  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
-  (*server)->Shutdown(grace);
+  AwaitEnd(settings, signals, **server, log, audit_sink);
+  (*server)->Shutdown(settings.grace);
   return 0;
 }
 
 int Main(int argc, char** argv) {
-  CLI::App app{
-      "farpolld serves remote readiness waiting over gRPC.\n"
-      "Without flags it listens on the calling user's own Unix socket."};
-  Flags flags;
-  AddFlags(app, flags);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success& success) {  // --help, --version
-    return app.exit(success);
-  } catch (const CLI::ParseError& error) {
-    std::cerr << "farpolld: " << error.what() << "\nsee: farpolld --help\n";
-    return kExitUsage;
+  const std::variant<Settings, int> flags = ReadFlags(argc, argv);
+  if (const int* const code = std::get_if<int>(&flags)) {
+    return *code;
   }
-  const absl::StatusOr<Log::Level> level = ParseLogLevel(flags.log_level);
-  const absl::StatusOr<Log::Format> format = ParseLogFormat(flags.log_format);
-  absl::Duration grace;
-  std::string problem;
-  if (!level.ok()) {
-    problem = absl::StrCat("--log-level ", flags.log_level, ": ",
-                           level.status().message());
-  } else if (!format.ok()) {
-    problem = absl::StrCat("--log-format ", flags.log_format, ": ",
-                           format.status().message());
-  } else if (!absl::ParseDuration(flags.grace, &grace) ||
-             grace < absl::ZeroDuration() || grace > absl::Hours(1)) {
-    problem = absl::StrCat("--grace ", flags.grace,
-                           ": expected a duration from 0 to 1h, such as 5s");
-  }
-  if (!problem.empty()) {
-    std::cerr << "farpolld: " << problem << "\nsee: farpolld --help\n";
-    return kExitUsage;
-  }
-  Log log(*format, *level);
-  return Serve(flags, grace, log);
+  const auto& settings = std::get<Settings>(flags);
+  return settings.check_config.empty() ? Serve(settings)
+                                       : CheckConfig(settings);
 }
 
 }  // namespace

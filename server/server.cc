@@ -94,13 +94,13 @@ class PrivateUmask {
 class Server::Rooms {
  public:
   Rooms(const Limits& limits, std::shared_ptr<const Policy> policy,
-        const Clock* clock, Log* log, std::unique_ptr<Reactor> reactor)
+        AuditSink audit, const Clock* clock, Log* log,
+        std::unique_ptr<Reactor> reactor)
       : log_(log),
         epoch_(NewEpoch()),
         clock_(clock),
         reactor_(std::move(reactor)),
-        authority_(std::move(policy),
-                   [this](const AuditRecord& record) { Say(record); }),
+        authority_(std::move(policy), std::move(audit)),
         sessions_(std::make_unique<SessionTable>(
             limits, clock, reactor_.get(), &authority_,
             [this](absl::string_view what, const Session& session) {
@@ -118,6 +118,7 @@ class Server::Rooms {
   void Shutdown(absl::Duration grace);
 
   const std::vector<std::string>& addresses() const { return addresses_; }
+  Authority& authority() { return authority_; }
   std::shared_ptr<grpc::Channel> InProcessChannel() {
     return grpc_server_->InProcessChannel(grpc::ChannelArguments());
   }
@@ -128,15 +129,6 @@ class Server::Rooms {
     if (log_ != nullptr) {
       log_->Write(Log::Level::kInfo, event, fields);
     }
-  }
-
-  void Say(const AuditRecord& record) {
-    Say(record.allowed ? "audit.allowed" : "audit.refused",
-        {{"principal", record.principal.Key()},
-         {"verb", std::string(VerbName(record.verb))},
-         {"object", record.object},
-         {"rule", record.rule},
-         {"argv_hash", record.argv_hash}});
   }
 
   Log* const log_;
@@ -254,9 +246,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options) {
     options.policy =
         std::make_shared<Policy>(Policy::Default(Mode::kPrivate, geteuid()));
   }
-  auto rooms = std::make_unique<Rooms>(FitToDescriptors(options.limits),
-                                       std::move(options.policy), clock,
-                                       options.log, *std::move(reactor));
+  auto rooms = std::make_unique<Rooms>(
+      FitToDescriptors(options.limits), std::move(options.policy),
+      std::move(options.audit), clock, options.log, *std::move(reactor));
   const absl::Status listening = rooms->Listen(options.listen);
   if (!listening.ok()) {
     rooms->Shutdown(absl::ZeroDuration());
@@ -271,6 +263,10 @@ Server::~Server() { Shutdown(absl::ZeroDuration()); }
 
 const std::vector<std::string>& Server::addresses() const {
   return rooms_->addresses();
+}
+
+void Server::SetPolicy(std::shared_ptr<const Policy> policy) {
+  rooms_->authority().Replace(std::move(policy));
 }
 
 std::shared_ptr<grpc::Channel> Server::InProcessChannel() {

@@ -18,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "base/clock.h"
+#include "server/authority/authority.h"
 #include "server/log/log.h"
 #include "server/policy/limits.h"
 #include "server/policy/policy.h"
@@ -35,6 +36,8 @@ struct ServerOptions {
   const Clock* clock = nullptr;
   // Hears what happens; null = nobody. Borrowed.
   Log* log = nullptr;
+  // Hears what the policy decided; may be empty. Must not block.
+  AuditSink audit;
 };
 
 class Server {
@@ -50,6 +53,9 @@ class Server {
 
   // The addresses in use, with real port numbers, as clients name them.
   const std::vector<std::string>& addresses() const;
+
+  // What is decided from now on is decided by `policy`. Threads: any.
+  void SetPolicy(std::shared_ptr<const Policy> policy);
 
   // A channel to this server that needs no address; for use in this process.
   std::shared_ptr<grpc::Channel> InProcessChannel();

@@ -18,7 +18,7 @@ server/policy/config.cc: server/policy/ proto/ base/ +protobuf
 server/policy/config_place.h: server/policy/ base/ +protobuf
 server/policy/config_place.cc: server/policy/ base/ +protobuf
 server/policy/config_templates.cc: server/policy/ proto/ base/ +protobuf
-server/authority: server/authority/ server/policy/ base/
+server/authority: server/authority/ server/policy/ server/log/ base/ +thread
 server/reactor: server/reactor/ base/ +epoll +thread
 server/wait: server/wait/ server/reactor/ server/policy/ selector/ base/
 server/process: server/process/ server/handle/ server/reactor/ server/policy/quota.h base/ +thread

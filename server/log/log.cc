@@ -5,9 +5,12 @@
 
 #include <cerrno>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "base/errno_status.h"
+#include "server/log/file_sink.h"
 
 namespace farpoll::server {
 namespace {
@@ -66,10 +69,12 @@ std::string AsJson(absl::string_view event, Log::Fields fields) {
 }  // namespace
 
 Log::Log(Format format, Level level)
+    : Log(format, level,
+          std::make_shared<spdlog::sinks::ansicolor_stderr_sink_mt>()) {}
+
+Log::Log(Format format, Level level, std::shared_ptr<spdlog::sinks::sink> sink)
     : format_(format),
-      logger_(std::make_unique<spdlog::logger>(
-          "farpolld",
-          std::make_shared<spdlog::sinks::ansicolor_stderr_sink_mt>())) {
+      logger_(std::make_unique<spdlog::logger>("farpolld", std::move(sink))) {
   logger_->set_level(ToSpdlog(level));
   logger_->flush_on(spdlog::level::debug);
   logger_->set_pattern(
@@ -81,11 +86,34 @@ Log::Log(Format format, Level level)
 
 Log::~Log() = default;
 
+absl::StatusOr<std::unique_ptr<Log>> Log::ToFile(const std::string& path,
+                                                 Format format, Level level) {
+  auto file = std::make_shared<FileSink>(path);
+  if (const absl::Status open = file->Open(); !open.ok()) {
+    return open;
+  }
+  std::unique_ptr<Log> log(new Log(format, level, file));
+  log->file_ = std::move(file);
+  return log;
+}
+
+absl::Status Log::Reopen() {
+  return file_ == nullptr ? absl::OkStatus() : file_->Open();
+}
+
+std::int64_t Log::lost() const { return file_ == nullptr ? 0 : file_->lost(); }
+
 void Log::Write(Level level, absl::string_view event, Fields fields) {
+  WriteAt(absl::Now(), level, event, fields);
+}
+
+void Log::WriteAt(absl::Time time, Level level, absl::string_view event,
+                  Fields fields) {
   const spdlog::level::level_enum severity = ToSpdlog(level);
   if (logger_->should_log(severity)) {
-    logger_->log(severity, format_ == Format::kText ? AsText(event, fields)
-                                                    : AsJson(event, fields));
+    logger_->log(absl::ToChronoTime(time), spdlog::source_loc(), severity,
+                 format_ == Format::kText ? AsText(event, fields)
+                                          : AsJson(event, fields));
   }
 }
 

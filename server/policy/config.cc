@@ -298,7 +298,7 @@ absl::StatusOr<Mode> ParseMode(absl::string_view name) {
 
 absl::StatusOr<PolicySpec> ParseConfig(absl::string_view text,
                                        absl::string_view file, uid_t own_uid) {
-  ConfigFaults faults(file);
+  ConfigFaults faults(file, text);
   google::protobuf::TextFormat::ParseInfoTree tree;
   google::protobuf::TextFormat::Parser parser;
   parser.RecordErrorsTo(&faults);

@@ -48,9 +48,12 @@ class ConfigPlace {
 // Collects mistakes, in order of their discovery.
 class ConfigFaults : public google::protobuf::io::ErrorCollector {
  public:
-  explicit ConfigFaults(absl::string_view file) : file_(file) {}
+  // `text` is the file's; borrowed.
+  ConfigFaults(absl::string_view file, absl::string_view text)
+      : file_(file), text_(text) {}
 
-  // From the parser; lines and columns count from 0.
+  // From the parser; lines and columns count from 0. It complains of some words
+  // when it is past them: those are looked for before the place that it names.
   void AddError(int line, int column, const std::string& message) override;
   // `said` is what is wrong or was expected.
   void Add(const ConfigPlace& place, const std::string& field,
@@ -63,7 +66,10 @@ class ConfigFaults : public google::protobuf::io::ErrorCollector {
   absl::Status status() const;
 
  private:
+  void AddLine(ConfigPlace::Location at, absl::string_view said);
+
   const std::string file_;
+  const absl::string_view text_;
   std::vector<std::string> lines_;
 };
 

@@ -1,11 +1,12 @@
 // tests/integration/farpolld_test.cc: room: tests. The server's program, as its
 // users start and stop it.
+#include "tests/integration/farpolld.h"
+
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <fstream>
 #include <future>
 #include <nlohmann/json.hpp>
@@ -16,76 +17,15 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "absl/strings/strip.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/integration/peer.h"
-#include "tests/support/child_process.h"
-#include "tests/support/fd_fixtures.h"
 
 namespace farpoll {
 namespace {
 
 using testing::HasSubstr;
 using testing::IsEmpty;
-using testing::StartsWith;
-
-constexpr int kFailure = 1;
-constexpr int kUsage = 2;
-
-// A running farpolld.
-class Farpolld : public ChildProcess {
- public:
-  explicit Farpolld(std::vector<std::string> flags,
-                    std::vector<std::string> environment = {})
-      : ChildProcess(Command(std::move(flags)), std::move(environment)) {}
-
-  // The addresses it says it listens on; it is ready then.
-  std::string AwaitAddress() {
-    const std::string line = ReadLine();
-    absl::string_view rest = line;
-    EXPECT_TRUE(absl::ConsumePrefix(&rest, "farpolld 0.1.0 listening on "))
-        << line;
-    return std::string(rest);
-  }
-
-  // Stops it as a service manager does; its exit code.
-  int Stop(int signal = SIGTERM) {
-    Signal(signal);
-    return Wait();
-  }
-
- private:
-  static std::vector<std::string> Command(std::vector<std::string> flags) {
-    flags.insert(flags.begin(), std::getenv("FARPOLLD"));
-    return flags;
-  }
-};
-
-class FarpolldTest : public testing::Test {
- protected:
-  std::string SocketPath() const { return folder_.path() + "/s"; }
-  std::string UnixFlag() const { return "--listen=unix:" + SocketPath(); }
-
-  // farpolld ends at once with `code`; returns what it says of it.
-  std::string Refused(std::vector<std::string> flags, int code,
-                      std::vector<std::string> environment = {}) {
-    Farpolld farpolld(std::move(flags), std::move(environment));
-    EXPECT_EQ(farpolld.ReadLine(), "");
-    EXPECT_EQ(farpolld.Wait(), code);
-    const std::string errors = farpolld.Errors();
-    EXPECT_THAT(errors, StartsWith("farpolld: "));
-    return errors;
-  }
-
-  static mode_t ModeOf(const std::string& path) {
-    struct stat status {};
-    EXPECT_EQ(stat(path.c_str(), &status), 0) << path;
-    return status.st_mode & 07777;
-  }
-
-  TemporaryFolder folder_;
-};
 
 int LinesIn(const std::string& text) {
   return static_cast<int>(std::count(text.begin(), text.end(), '\n'));
@@ -244,6 +184,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadFlagRow{"Grace", {"--grace=soon"}, "--grace soon"},
         BadFlagRow{"GraceNegative", {"--grace=-1s"}, "--grace -1s"},
         BadFlagRow{"LogLevel", {"--log-level=loud"}, "--log-level loud"},
+        BadFlagRow{"Mode", {"--mode=public"}, "--mode public: expected"},
         BadFlagRow{"LogFormat", {"--log-format=xml"}, "--log-format xml"}),
     [](const auto& info) { return std::string(info.param.name); });
 

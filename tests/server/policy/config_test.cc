@@ -132,18 +132,21 @@ std::string RowName(const testing::TestParamInfo<BadRow>& info) {
 INSTANTIATE_TEST_SUITE_P(
     Syntax, BadConfigTest,
     testing::Values(
-        BadRow{"Word", "frobnicate", "1:11: Message type"},
+        BadRow{"Word", "frobnicate", "1:1: Message type"},
         BadRow{"UnknownField", "mode: \"system\"\ngrants { }\n",
-               "2:8: Message type \"farpoll.config.v1.Config\" has no field "
+               "2:1: Message type \"farpoll.config.v1.Config\" has no field "
                "named \"grants\". Expected one of mode, no_basics, "},
         BadRow{"UnknownInnerField", "grant {\n  name: \"g\"\n  verbs: \"x\"\n}",
-               "3:8: Message type \"farpoll.config.v1.Grant\" has no field "
+               "3:3: Message type \"farpoll.config.v1.Grant\" has no field "
                "named \"verbs\". Expected one of name, to, verb, "},
         BadRow{"NotClosed", "grant {\n  name: \"g\"\n", "3:1: Expected"},
         BadRow{"String", "mode: system", "1:7: Expected string, got: system"},
-        BadRow{"Bool", "no_basics: maybe", "1:17: Invalid value for boolean"},
+        BadRow{"Bool", "no_basics: maybe", "1:12: Invalid value for boolean"},
+        BadRow{"BoolAtTheEnd", "no_basics: maybe # why\n\n",
+               "1:12: Invalid value for boolean"},
+        BadRow{"BehindTabs", "\tno_basics:\tmaybe\n", "1:25: Invalid value"},
         BadRow{"Twice", "mode: \"system\"\nmode: \"private\"\n",
-               "2:5: Non-repeated field \"mode\" is specified multiple"},
+               "2:1: Non-repeated field \"mode\" is specified multiple"},
         BadRow{"Number", "grant { to { uid: -1 } }", "1:19: Expected integer"},
         BadRow{"Quote", "mode: \"system\n", "1:14: String literals cannot"}),
     RowName);

@@ -1,0 +1,88 @@
+#include "server/authority/audit_log.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+
+namespace farpoll::server {
+
+AuditLog::AuditLog(Log* log, Log* alarm, std::size_t capacity)
+    : log_(log), alarm_(alarm), capacity_(capacity) {
+  // Signals are the main thread's.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  writer_ = std::thread([this] { Run(); });
+  pthread_setname_np(writer_.native_handle(), "farpoll-audit");
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+AuditLog::~AuditLog() {
+  {
+    MutexLock lock(&mu_);
+    stopping_ = true;
+  }
+  changed_.SignalAll();
+  writer_.join();
+}
+
+void AuditLog::Add(AuditRecord record) {
+  const absl::Time now = absl::Now();
+  {
+    MutexLock lock(&mu_);
+    if (waiting_.size() >= capacity_) {
+      ++overflown_;
+      return;
+    }
+    waiting_.emplace_back(now, std::move(record));
+  }
+  changed_.SignalAll();
+}
+
+std::int64_t AuditLog::lost() {
+  MutexLock lock(&mu_);
+  return overflown_ + log_->lost();
+}
+
+void AuditLog::Run() {
+  std::int64_t told = 0;
+  for (bool last = false; !last;) {
+    std::deque<Timed> batch;
+    {
+      MutexLock lock(&mu_);
+      while (waiting_.empty() && !stopping_) {
+        changed_.Wait(&mu_);
+      }
+      batch.swap(waiting_);
+      last = stopping_;
+    }
+    for (const Timed& timed : batch) {
+      Write(timed);
+    }
+    if (const std::int64_t count = lost(); count != told) {
+      alarm_->Write(Log::Level::kWarning, "audit.lost",
+                    {{"count", absl::StrCat(count)}});
+      told = count;
+    }
+  }
+}
+
+void AuditLog::Write(const Timed& timed) {
+  const AuditRecord& record = timed.second;
+  const bool local = record.principal.kind == Principal::Kind::kLocal;
+  log_->WriteAt(timed.first, Log::Level::kInfo, "audit",
+                {{"decision", record.allowed ? "allow" : "deny"},
+                 {"principal", record.principal.Key()},
+                 {"pid", local ? absl::StrCat(record.principal.pid) : ""},
+                 {"verb", std::string(VerbName(record.verb))},
+                 {"object", record.object},
+                 {"rule", record.rule},
+                 {"argv_hash", record.argv_hash}});
+}
+
+}  // namespace farpoll::server

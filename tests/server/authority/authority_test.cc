@@ -1,0 +1,233 @@
+// tests/server/authority/authority_test.cc: room: tests. What is recorded of
+// decisions, and that recording never holds anybody up.
+#include "server/authority/authority.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/unique_fd.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "server/authority/audit_log.h"
+#include "tests/support/fd_fixtures.h"
+#include "tests/support/status_matchers.h"
+
+namespace farpoll::server {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+constexpr uid_t kOwn = 500;
+const Principal kOwner = Principal::Local(kOwn, kOwn, 41);
+const Principal kUser = Principal::Local(1000, 100, 42);
+
+std::shared_ptr<const Policy> DefaultOf(Mode mode) {
+  return std::make_shared<const Policy>(Policy::Default(mode, kOwn));
+}
+
+// An authority and what it recorded, as "allow uid:500 spawn /bin/ls own-user".
+class AuthorityTest : public testing::Test {
+ protected:
+  Authority Make(Mode mode) {
+    return Authority(DefaultOf(mode), [this](const AuditRecord& record) {
+      records_.push_back(absl::StrCat(
+          record.allowed ? "allow " : "deny ", record.principal.Key(), " ",
+          VerbName(record.verb), " ", record.object, " ", record.rule));
+      hashes_.push_back(record.argv_hash);
+    });
+  }
+
+  std::vector<std::string> records_;
+  std::vector<std::string> hashes_;
+};
+
+TEST_F(AuthorityTest, RecordsWhatReachesOutside) {
+  const Authority authority = Make(Mode::kPrivate);
+  const IpAddress address = *ParseIpAddress("::1");
+
+  EXPECT_THAT(authority.AuthorizeSpawn(kOwner, {.argv = {"/bin/ls", "-l"}}),
+              IsOk());
+  EXPECT_THAT(authority.AuthorizeConnect(kOwner, address, 80), IsOk());
+  EXPECT_THAT(authority.AuthorizeListen(kOwner, address, 0), IsOk());
+  EXPECT_THAT(authority.AuthorizeUnixSocket(kOwner, Verb::kConnect, "/run/s"),
+              IsOk());
+  EXPECT_THAT(authority.AuthorizeOpen(kOwner, "/etc/motd", FileAccess::kRead),
+              IsOk());
+
+  EXPECT_THAT(records_,
+              ElementsAre("allow uid:500 spawn /bin/ls own-user",
+                          "allow uid:500 connect [::1]:80 own-user",
+                          "allow uid:500 listen [::1]:0 own-user",
+                          "allow uid:500 connect unix:/run/s own-user",
+                          "allow uid:500 open /etc/motd own-user"));
+}
+
+TEST_F(AuthorityTest, RecordsEveryRefusal) {
+  const Authority authority = Make(Mode::kSystem);
+  const IpAddress address = *ParseIpAddress("127.0.0.1");
+
+  EXPECT_THAT(authority.AuthorizeSpawn(kUser, {.argv = {"/bin/ls"}}),
+              StatusIs(absl::StatusCode::kPermissionDenied));
+  EXPECT_THAT(authority.AuthorizeSpawn(kUser, {.template_name = "t"}),
+              StatusIs(absl::StatusCode::kPermissionDenied));
+  EXPECT_THAT(authority.AuthorizeConnect(kUser, address, 80),
+              StatusIs(absl::StatusCode::kPermissionDenied));
+  EXPECT_THAT(authority.Authorize(kUser, Verb::kFetch, "FetchHandle"),
+              StatusIs(absl::StatusCode::kPermissionDenied));
+
+  EXPECT_THAT(records_,
+              ElementsAre("deny uid:1000 spawn /bin/ls POLICY_VERB",
+                          "deny uid:1000 spawn t POLICY_VERB",
+                          "deny uid:1000 connect 127.0.0.1:80 POLICY_VERB",
+                          "deny uid:1000 fetch FetchHandle POLICY_VERB"));
+}
+
+TEST_F(AuthorityTest, SaysNothingOfWhatIsAllowedInside) {
+  const Authority authority = Make(Mode::kSystem);
+
+  EXPECT_THAT(authority.Authorize(kUser, Verb::kRead, "Read"), IsOk());
+
+  EXPECT_THAT(records_, IsEmpty());
+}
+
+TEST_F(AuthorityTest, ArgumentsAreHashedWithTheirEnds) {
+  const Authority authority = Make(Mode::kPrivate);
+  for (const auto& argv : std::vector<std::vector<std::string>>{
+           {"a", "bc"}, {"a", "bc"}, {"ab", "c"}}) {
+    EXPECT_THAT(authority.AuthorizeSpawn(kOwner, {.argv = argv}), IsOk());
+  }
+
+  EXPECT_EQ(hashes_[0].size(), 16u);
+  EXPECT_EQ(hashes_[0], hashes_[1]);
+  EXPECT_NE(hashes_[0], hashes_[2]);
+}
+
+TEST_F(AuthorityTest, ANewPolicyDecidesFromThenOn) {
+  Authority authority = Make(Mode::kSystem);
+  EXPECT_FALSE(authority.Authorize(kOwner, Verb::kPass, "").ok());
+
+  authority.Replace(DefaultOf(Mode::kPrivate));
+
+  EXPECT_THAT(authority.Authorize(kOwner, Verb::kPass, ""), IsOk());
+}
+
+// ---- The audit log.
+
+class AuditLogTest : public testing::Test {
+ protected:
+  std::string path() const { return folder_.path() + "/audit"; }
+  std::unique_ptr<Log> Open(const std::string& path) {
+    return *Log::ToFile(path, Log::Format::kJson, Log::Level::kInfo);
+  }
+  static std::vector<nlohmann::json> LinesOf(const std::string& path) {
+    std::vector<nlohmann::json> lines;
+    std::ifstream file(path);
+    for (std::string line; std::getline(file, line);) {
+      lines.push_back(nlohmann::json::parse(line));
+    }
+    return lines;
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(AuditLogTest, IsOneJsonObjectADecision) {
+  const std::unique_ptr<Log> log = Open(path());
+  {
+    AuditLog audit(log.get(), log.get());
+    audit.Add({.principal = kUser,
+               .verb = Verb::kSpawn,
+               .object = "/bin/\"ls\"\n",
+               .allowed = true,
+               .rule = "template:ls",
+               .argv_hash = "0123"});
+    audit.Add({.verb = Verb::kConnect, .object = "x", .rule = "POLICY_VERB"});
+  }
+
+  const auto lines = LinesOf(path());
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_EQ(lines[0]["event"], "audit");
+  EXPECT_EQ(lines[0]["decision"], "allow");
+  EXPECT_EQ(lines[0]["principal"], "uid:1000");
+  EXPECT_EQ(lines[0]["pid"], "42");
+  EXPECT_EQ(lines[0]["verb"], "spawn");
+  EXPECT_EQ(lines[0]["object"], "/bin/\"ls\"\n");
+  EXPECT_EQ(lines[0]["rule"], "template:ls");
+  EXPECT_EQ(lines[0]["argv_hash"], "0123");
+  EXPECT_TRUE(lines[0].contains("time"));
+  EXPECT_EQ(lines[1]["decision"], "deny");
+  EXPECT_EQ(lines[1]["principal"], "anonymous-tcp");
+}
+
+TEST_F(AuditLogTest, IsForItsOwnerAloneAndAppendsToWhatIsThere) {
+  for (int run = 0; run < 2; ++run) {
+    const std::unique_ptr<Log> log = Open(path());
+    AuditLog(log.get(), log.get()).Add({});
+  }
+
+  struct stat status {};
+  ASSERT_EQ(stat(path().c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600u);
+  EXPECT_EQ(LinesOf(path()).size(), 2u);
+}
+
+TEST_F(AuditLogTest, FollowsARotation) {
+  const std::unique_ptr<Log> log = Open(path());
+  AuditLog(log.get(), log.get()).Add({});
+  ASSERT_EQ(rename(path().c_str(), (path() + ".1").c_str()), 0);
+
+  EXPECT_THAT(log->Reopen(), IsOk());
+  AuditLog(log.get(), log.get()).Add({});
+
+  EXPECT_EQ(LinesOf(path()).size(), 1u);
+  EXPECT_EQ(LinesOf(path() + ".1").size(), 1u);
+}
+
+TEST_F(AuditLogTest, AFileThatCannotBeOpenedIsNamed) {
+  const std::string missing = folder_.path() + "/none/audit";
+
+  const auto log = Log::ToFile(missing, Log::Format::kJson, Log::Level::kInfo);
+
+  EXPECT_THAT(log.status(), HasErrno(ENOENT));
+  EXPECT_THAT(std::string(log.status().message()), testing::HasSubstr(missing));
+}
+
+// A FIFO that nobody empties holds the writer up; whoever decides goes on.
+TEST_F(AuditLogTest, ADiskThatHangsLosesRecordsAndHoldsNobodyUp) {
+  constexpr int kRecords = 5000;
+  signal(SIGPIPE, SIG_IGN);  // as the server does
+  ASSERT_EQ(mkfifo(path().c_str(), 0600), 0);
+  UniqueFd reader(open(path().c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK));
+  const std::unique_ptr<Log> log = Open(path());
+  const std::unique_ptr<Log> alarm = Open(folder_.path() + "/alarm");
+  std::int64_t lost = 0;
+  {
+    AuditLog audit(log.get(), alarm.get(), 100);
+    for (int i = 0; i < kRecords; ++i) {
+      audit.Add({});
+    }
+    lost = audit.lost();
+    EXPECT_GT(lost, 0);
+    // Without readers the writer is told EPIPE, and goes on.
+    reader.Reset();
+  }
+
+  const auto alarms = LinesOf(folder_.path() + "/alarm");
+  ASSERT_FALSE(alarms.empty());
+  EXPECT_EQ(alarms.back()["event"], "audit.lost");
+  EXPECT_EQ(alarms.back()["level"], "warning");
+  EXPECT_GE(std::stoll(alarms.back()["count"].get<std::string>()), lost);
+}
+
+}  // namespace
+}  // namespace farpoll::server
