@@ -37,8 +37,13 @@ constexpr LimitField kFields[] = {
      "bytes that one Read may ask for"},
     {"max_write_bytes", &Limits::max_write_bytes, 1, kMostBytesInMessage,
      "bytes that one Write may carry"},
+    {"max_transfer_bytes", &Limits::max_transfer_bytes, 1, 64 << 20,
+     "bytes that one Transfer may move"},
     {"max_pipe_bytes", &Limits::max_pipe_bytes, 4096, 1 << 30,
      "capacity that a pipe may be made with"},
+    {"max_listen_backlog", &Limits::max_listen_backlog, 1, 1 << 16,
+     "connections that may wait at a listener; the kernel has a bound of its "
+     "own (net.core.somaxconn)"},
     {"max_events", &Limits::max_events, 1, 16384,
      "events in one result of a wait"},
     {"max_credits", &Limits::max_credits, 1, 64,

@@ -22,7 +22,9 @@ struct Limits {
   std::int64_t max_session_streams = 256;
   std::int64_t max_read_bytes = 1 << 20;
   std::int64_t max_write_bytes = 1 << 20;
+  std::int64_t max_transfer_bytes = 1 << 20;
   std::int64_t max_pipe_bytes = 1 << 20;
+  std::int64_t max_listen_backlog = 4096;
   std::int64_t max_events = 1024;
   std::int64_t max_credits = 64;
   std::int64_t max_changes = 1000;

@@ -28,12 +28,17 @@
 #include "base/mutex.h"
 #include "base/timeout.h"
 #include "server/authority/authority.h"
+#include "server/handle/endpoint.h"
+#include "server/handle/file.h"
 #include "server/handle/handle.h"
 #include "server/handle/io.h"
 #include "server/handle/makers.h"
+#include "server/handle/timer.h"
+#include "server/handle/transfer.h"
 #include "server/policy/limits.h"
 #include "server/policy/principal.h"
 #include "server/policy/quota.h"
+#include "server/policy/verb.h"
 #include "server/reactor/reactor.h"
 #include "server/session/reference.h"
 #include "server/session/sinks.h"
@@ -94,14 +99,55 @@ class Session : public std::enable_shared_from_this<Session> {
   absl::StatusOr<std::pair<HandleInfo, HandleInfo>> CreateSocketPair(
       absl::string_view first_name, absl::string_view second_name, int type);
   absl::StatusOr<ReadResult> Read(const Reference& handle,
-                                  std::int64_t max_bytes);
+                                  const ReadRequest& request);
   absl::StatusOr<WriteResult> Write(const Reference& handle,
-                                    absl::string_view data);
+                                    const WriteRequest& request);
+  absl::StatusOr<TransferResult> Transfer(const Reference& from,
+                                          const Reference& to,
+                                          std::int64_t max_bytes);
   absl::Status ShutdownHandle(const Reference& handle, int how);
+  // Of a socket also its error; see TakeSocketError.
   absl::StatusOr<HandleInfo> GetHandle(const Reference& handle);
   absl::StatusOr<std::vector<HandleInfo>> ListHandles(std::int64_t after,
                                                       std::size_t count);
   absl::Status CloseHandle(const Reference& handle);
+
+  // ---- Sockets. (session_sockets.cc)
+  // Addresses are as SocketAddress reads them, and are judged by the owner's
+  // policy.
+
+  // `backlog` 0 is a common one.
+  absl::StatusOr<HandleInfo> Listen(absl::string_view name,
+                                    absl::string_view address,
+                                    std::int64_t backlog);
+  // The connection that has waited longest, as a handle called `name`.
+  struct AcceptResult {
+    absl::optional<HandleInfo> handle;  // none: nobody waits
+    ReadinessMark readiness;            // of the listener
+  };
+  absl::StatusOr<AcceptResult> Accept(const Reference& listener,
+                                      absl::string_view name);
+  absl::StatusOr<HandleInfo> Connect(absl::string_view name,
+                                     absl::string_view address);
+  // Either address may be empty, for none.
+  absl::StatusOr<HandleInfo> CreateDatagramSocket(absl::string_view name,
+                                                  absl::string_view local,
+                                                  absl::string_view peer);
+
+  // ---- Timers, counters, files and watches. (session_sources.cc)
+
+  absl::StatusOr<HandleInfo> CreateTimer(absl::string_view name,
+                                         const TimerSpec& spec);
+  absl::StatusOr<HandleInfo> CreateCounter(absl::string_view name,
+                                           std::uint64_t initial,
+                                           bool semaphore);
+  // Paths are absolute, and judged by the owner's policy.
+  absl::StatusOr<HandleInfo> OpenFile(absl::string_view name,
+                                      absl::string_view path,
+                                      const FileOptions& options);
+  absl::StatusOr<HandleInfo> WatchPath(absl::string_view name,
+                                       absl::string_view path,
+                                       std::uint32_t events);
 
   // ---- Selectors. (session_selectors.cc)
 
@@ -212,6 +258,10 @@ class Session : public std::enable_shared_from_this<Session> {
   absl::StatusOr<std::pair<HandleInfo, HandleInfo>> AddPair(
       absl::StatusOr<DescriptorPair> descriptors, Handle first, Handle second)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The address that `text`, the request's `field`, writes, if the policy lets
+  // the owner use it so.
+  absl::StatusOr<Endpoint> Authorize(absl::string_view text,
+                                     absl::string_view field, Verb verb);
   absl::StatusOr<Handle*> FindHandle(const Reference& reference)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   HandleInfo Describe(const Handle& handle) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -219,7 +269,8 @@ class Session : public std::enable_shared_from_this<Session> {
   // also ends with a one-shot's report, and comes back when that is lost.
   std::size_t RegistrationsOf(std::int64_t handle_id) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  int FdOf(std::int64_t handle_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  Selector::Source SourceOf(std::int64_t handle_id)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   absl::StatusOr<SelectorEntry*> AddSelector(SelectorKind kind,
                                              absl::string_view name,

@@ -21,12 +21,13 @@ Reactor::Callback Session::WakeCallback(std::int64_t selector_id) {
 absl::StatusOr<Session::SelectorEntry*> Session::AddSelector(
     SelectorKind kind, absl::string_view name, bool hidden) {
   auto entry = std::make_unique<SelectorEntry>();
+  const std::int64_t id = ++*context_.last_id;
   absl::StatusOr<std::unique_ptr<Selector>> selector =
-      Selector::Create(kind, context_.limits->max_selector_registrations);
+      Selector::Create(kind, context_.limits->max_selector_registrations, id);
   if (!selector.ok()) {
     return selector.status();
   }
-  entry->id = ++*context_.last_id;
+  entry->id = id;
   entry->name = std::string(name);
   entry->hidden = hidden;
   entry->selector = *std::move(selector);
@@ -184,13 +185,17 @@ ChangeOutcome Session::ApplyOne(SelectorEntry& entry, const Change& change) {
   if (!found.ok()) {
     return ChangeOutcome{0, found.status()};
   }
-  const Handle& handle = **found;
+  Handle& handle = **found;
   Selector& selector = *entry.selector;
   switch (change.kind) {
     case Change::Kind::kRegister:
+      // A Select answers with sets, not with events that could be held.
       return ChangeOutcome{
-          handle.id,
-          selector.Register(handle.id, handle.fd.get(), change.interest)};
+          handle.id, selector.Register(
+                         handle.id,
+                         {.fd = handle.fd.get(),
+                          .mark = entry.hidden ? nullptr : &handle.readiness},
+                         change.interest)};
     case Change::Kind::kModify:
       return ChangeOutcome{handle.id,
                            selector.Modify(handle.id, change.interest)};

@@ -50,7 +50,7 @@ absl::StatusOr<StreamId> Session::BeginWaitLocked(
           .resume_after = request.resume_after},
       context_.clock->Now(),
       [this](std::int64_t handle_id)
-          ABSL_NO_THREAD_SAFETY_ANALYSIS { return FdOf(handle_id); });
+          ABSL_NO_THREAD_SAFETY_ANALYSIS { return SourceOf(handle_id); });
   if (!begun.ok()) {
     DetachLocked(*id);
     return begun;
@@ -201,8 +201,9 @@ void Session::GiveBack(const Reference& selector, const Result& result) {
       return;
     }
     (*entry)->waiter->Restore(
-        result, [this](std::int64_t handle_id)
-                    ABSL_NO_THREAD_SAFETY_ANALYSIS { return FdOf(handle_id); });
+        result, [this](std::int64_t handle_id) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+          return SourceOf(handle_id);
+        });
     if (const Wait* wait = FindWait((*entry)->wait)) {
       wakeups.push_back(wait->sink);
     }

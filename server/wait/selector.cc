@@ -20,7 +20,7 @@ absl::Status NotRegistered(std::int64_t handle_id) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Selector>> Selector::Create(
-    SelectorKind kind, std::int64_t max_registrations) {
+    SelectorKind kind, std::int64_t max_registrations, std::int64_t id) {
   absl::StatusOr<std::unique_ptr<InterestSet>> interest =
       InterestSet::Create(InterestSet::Custody::kOwned);
   if (!interest.ok()) {
@@ -31,13 +31,15 @@ absl::StatusOr<std::unique_ptr<Selector>> Selector::Create(
     return fd.status();
   }
   return std::unique_ptr<Selector>(
-      new Selector(kind, max_registrations, *std::move(interest), *fd));
+      new Selector(kind, max_registrations, id, *std::move(interest), *fd));
 }
 
 Selector::Selector(SelectorKind kind, std::int64_t max_registrations,
-                   std::unique_ptr<InterestSet> interest, int fd)
+                   std::int64_t id, std::unique_ptr<InterestSet> interest,
+                   int fd)
     : kind_(kind),
       max_registrations_(max_registrations),
+      id_(id),
       interest_(std::move(interest)),
       fd_(fd) {}
 
@@ -47,7 +49,8 @@ Trigger Selector::KernelTrigger(const Registration& registration) const {
              : registration.trigger;
 }
 
-absl::Status Selector::AddSlot(const Registration& registration, int fd) {
+absl::Status Selector::AddSlot(const Registration& registration,
+                               Source source) {
   // NVAL reports that nobody has taken count too, so that they are bounded.
   if (static_cast<std::int64_t>(size() + closed_.size()) >=
       max_registrations_) {
@@ -56,9 +59,9 @@ absl::Status Selector::AddSlot(const Registration& registration, int fd) {
   }
   auto slot = std::make_unique<Slot>();
   slot->registration = registration;
-  slot->fd = fd;
+  slot->source = source;
   const absl::StatusOr<RegistrationToken> token = interest_->Add(
-      fd, registration.asked, KernelTrigger(registration),
+      source.fd, registration.asked, KernelTrigger(registration),
       static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(slot.get())));
   if (!token.ok()) {
     return token.status();
@@ -69,7 +72,8 @@ absl::Status Selector::AddSlot(const Registration& registration, int fd) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::int64_t> Selector::Register(std::int64_t handle_id, int fd,
+absl::StatusOr<std::int64_t> Selector::Register(std::int64_t handle_id,
+                                                Source source,
                                                 const Interest& interest) {
   if (by_handle_.contains(handle_id)) {
     if (RegisterReplaces(kind_)) {
@@ -90,7 +94,7 @@ absl::StatusOr<std::int64_t> Selector::Register(std::int64_t handle_id, int fd,
                            .cookie = interest.cookie,
                            .generation = last_generation_ + 1,
                            .order = last_order_ + 1},
-              fd);
+              source);
   if (!added.ok()) {
     return added;
   }
@@ -178,7 +182,18 @@ void Selector::TakeClosed(std::size_t max_events,
   closed_.erase(closed_.begin(), end);
 }
 
+std::int64_t Selector::Mark(const Slot& slot, std::int64_t sequence) const {
+  ReadinessMark* const mark = slot.source.mark;
+  if (mark == nullptr) {
+    return 0;
+  }
+  mark->selector_id = id_;
+  mark->sequence = sequence;
+  return ++mark->generation;
+}
+
 std::vector<ReadyEvent> Selector::Collect(std::size_t max_events,
+                                          std::int64_t sequence,
                                           std::vector<Registration>* removed) {
   std::vector<ReadyEvent> events;
   if (!closed_.empty()) {
@@ -214,7 +229,8 @@ std::vector<ReadyEvent> Selector::Collect(std::size_t max_events,
                                 .events = reported,
                                 .cookie = registration.cookie,
                                 .generation = registration.generation,
-                                .order = registration.order});
+                                .order = registration.order,
+                                .readiness = Mark(slot, sequence)});
     if (registration.trigger == Trigger::kOneShot) {
       removed->push_back(registration);
       Erase(registration.handle_id);
@@ -233,7 +249,7 @@ absl::Status Selector::Rearm(Slot& slot) {
                              data);
   }
   const absl::StatusOr<RegistrationToken> token =
-      interest_->Add(slot.fd, slot.registration.asked, trigger, data);
+      interest_->Add(slot.source.fd, slot.registration.asked, trigger, data);
   if (token.ok()) {
     slot.token = *token;
   }
@@ -300,7 +316,8 @@ void Selector::Acknowledge(const std::vector<ReadyEvent>& events) {
 }
 
 void Selector::Restore(const std::vector<ReadyEvent>& events,
-                       const std::vector<Registration>& removed, FdOf fd_of) {
+                       const std::vector<Registration>& removed,
+                       SourceOf source_of) {
   for (const ReadyEvent& event : events) {
     if ((event.events & kInvalid) != 0) {
       closed_.push_back(event);
@@ -313,9 +330,9 @@ void Selector::Restore(const std::vector<ReadyEvent>& events,
     }
   }
   for (const Registration& registration : removed) {
-    const int fd = fd_of(registration.handle_id);
-    if (fd >= 0 && !by_handle_.contains(registration.handle_id)) {
-      (void)AddSlot(registration, fd);
+    const Source source = source_of(registration.handle_id);
+    if (source.fd >= 0 && !by_handle_.contains(registration.handle_id)) {
+      (void)AddSlot(registration, source);
     }
   }
 }

@@ -17,6 +17,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/optional.h"
+#include "base/readiness_mark.h"
 #include "selector/events.h"
 #include "selector/interest_set.h"
 #include "server/wait/kind_rules.h"
@@ -36,7 +37,8 @@ struct ReadyEvent {
   Events events = 0;
   std::uint64_t cookie = 0;
   std::int64_t generation = 0;
-  std::int64_t order = 0;  // of registration
+  std::int64_t order = 0;      // of registration
+  std::int64_t readiness = 0;  // generation of the handle's ReadinessMark
 };
 
 struct Registration {
@@ -50,12 +52,19 @@ struct Registration {
 
 class Selector {
  public:
-  // The descriptor of an open handle of the session, or -1.
-  using FdOf = absl::FunctionRef<int(std::int64_t handle_id)>;
+  // What is waited on: the descriptor of an open handle, and where each report
+  // of it is noted; null: nowhere. Both live until HandleClosed().
+  struct Source {
+    int fd = -1;
+    ReadinessMark* mark = nullptr;
+  };
+  // The source of an open handle of the session, or one without descriptor.
+  using SourceOf = absl::FunctionRef<Source(std::int64_t handle_id)>;
 
+  // `id` is what marks name it by.
   //   Errors: RESOURCE_EXHAUSTED (EMFILE, ENFILE, ENOMEM).
   static absl::StatusOr<std::unique_ptr<Selector>> Create(
-      SelectorKind kind, std::int64_t max_registrations);
+      SelectorKind kind, std::int64_t max_registrations, std::int64_t id = 0);
 
   SelectorKind kind() const { return kind_; }
   std::size_t size() const { return by_handle_.size(); }
@@ -66,7 +75,7 @@ class Selector {
   // Register:
   //   Errors: INVALID_ARGUMENT (CheckEvents), ALREADY_EXISTS (EEXIST),
   //     RESOURCE_EXHAUSTED (LIMIT_SELECTOR_REGISTRATIONS, ENOSPC, ENOMEM).
-  absl::StatusOr<std::int64_t> Register(std::int64_t handle_id, int fd,
+  absl::StatusOr<std::int64_t> Register(std::int64_t handle_id, Source source,
                                         const Interest& interest);
   // Modify and Unregister:
   //   Errors: NOT_FOUND (ENOENT); Modify also INVALID_ARGUMENT, and then the
@@ -85,9 +94,10 @@ class Selector {
   // Up to `count` registrations, in order, after the one of order `after`.
   std::vector<Registration> List(std::int64_t after, std::size_t count) const;
 
-  // Takes what is ready, at most `max_events`. One-shot registrations found
-  // ready are removed and handed out in `removed`.
-  std::vector<ReadyEvent> Collect(std::size_t max_events,
+  // Takes what is ready, at most `max_events`, for the result that will be
+  // numbered `sequence`. One-shot registrations found ready are removed and
+  // handed out in `removed`.
+  std::vector<ReadyEvent> Collect(std::size_t max_events, std::int64_t sequence,
                                   std::vector<Registration>* removed);
 
   // Whether a level-triggered registration falls silent when it is collected,
@@ -101,23 +111,25 @@ class Selector {
   // These events, and the one-shot registrations removed with them, did not
   // reach the client: whatever of them still holds will be reported again.
   void Restore(const std::vector<ReadyEvent>& events,
-               const std::vector<Registration>& removed, FdOf fd_of);
+               const std::vector<Registration>& removed, SourceOf source_of);
 
  private:
   struct Slot {
     Registration registration;
     RegistrationToken token = 0;  // 0 while silent and out of the set
-    int fd = -1;
+    Source source;
     // Held by a hang-up or error that this kind does not report; it waits for
     // news, lest it wake us for ever.
     bool muted = false;
   };
 
-  Selector(SelectorKind kind, std::int64_t max_registrations,
+  Selector(SelectorKind kind, std::int64_t max_registrations, std::int64_t id,
            std::unique_ptr<InterestSet> interest, int fd);
 
   Trigger KernelTrigger(const Registration& registration) const;
-  absl::Status AddSlot(const Registration& registration, int fd);
+  absl::Status AddSlot(const Registration& registration, Source source);
+  // Notes a report of `slot` in result `sequence`; its readiness generation.
+  std::int64_t Mark(const Slot& slot, std::int64_t sequence) const;
   absl::Status Rearm(Slot& slot);
   void Mute(Slot& slot);
   void Unmute(Slot& slot);
@@ -127,6 +139,7 @@ class Selector {
 
   const SelectorKind kind_;
   const std::int64_t max_registrations_;
+  const std::int64_t id_;
   const std::unique_ptr<InterestSet> interest_;
   const int fd_;
   bool quiet_ = false;

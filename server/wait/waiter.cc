@@ -34,7 +34,7 @@ absl::Status Waiter::CheckCredits(std::int64_t credits,
 }
 
 absl::Status Waiter::Begin(const WaitOptions& options, MonotonicTime now,
-                           Selector::FdOf fd_of) {
+                           Selector::SourceOf source_of) {
   if (active_) {
     return MakeError(EBUSY, "WAIT_IN_PROGRESS", "selector",
                      "another wait is in progress on this selector");
@@ -55,7 +55,7 @@ absl::Status Waiter::Begin(const WaitOptions& options, MonotonicTime now,
   }
   if (!options.resume_after.has_value()) {
     for (const Result& result : std::exchange(unacked_, {})) {
-      selector_->Restore(result.events, result.removed, fd_of);
+      selector_->Restore(result.events, result.removed, source_of);
     }
   }
   active_ = true;
@@ -142,7 +142,8 @@ absl::optional<Result> Waiter::Take(MonotonicTime now) {
     return absl::nullopt;
   }
   Result result;
-  result.events = selector_->Collect(options_.max_events, &result.removed);
+  result.events = selector_->Collect(options_.max_events, last_sequence_ + 1,
+                                     &result.removed);
   if (result.events.empty()) {
     if (now < deadline_) {
       return absl::nullopt;
@@ -165,8 +166,8 @@ absl::optional<Result> Waiter::TakeOnly(MonotonicTime now) {
   return result;
 }
 
-void Waiter::Restore(const Result& result, Selector::FdOf fd_of) {
-  selector_->Restore(result.events, result.removed, fd_of);
+void Waiter::Restore(const Result& result, Selector::SourceOf source_of) {
+  selector_->Restore(result.events, result.removed, source_of);
 }
 
 }  // namespace farpoll::server

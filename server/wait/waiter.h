@@ -53,7 +53,7 @@ class Waiter {
   //     INVALID_ARGUMENT for credits not from 1 to what max_credits leaves, or
   //     a resume position that was never sent.
   absl::Status Begin(const WaitOptions& options, MonotonicTime now,
-                     Selector::FdOf fd_of);
+                     Selector::SourceOf source_of);
 
   // Ends the wait. Nothing is lost: see Begin() with resume_after.
   void End();
@@ -79,7 +79,7 @@ class Waiter {
   MonotonicTime deadline() const { return deadline_; }
 
   // Gives back a result that did not reach the client.
-  void Restore(const Result& result, Selector::FdOf fd_of);
+  void Restore(const Result& result, Selector::SourceOf source_of);
 
  private:
   absl::Status CheckCredits(std::int64_t credits, std::size_t unacked) const;

@@ -29,7 +29,7 @@ class SelectorTest : public testing::Test {
   }
 
   absl::StatusOr<std::int64_t> Register(std::int64_t id, Interest interest) {
-    return selector_->Register(id, handles_.FdOf(id), interest);
+    return selector_->Register(id, handles_.SourceOf(id), interest);
   }
 
   // Makes a pipe with a byte in it and registers it.
@@ -42,12 +42,13 @@ class SelectorTest : public testing::Test {
 
   std::vector<ReadyEvent> Collect(std::size_t room = kRoom) {
     removed_.clear();
-    return selector_->Collect(room, &removed_);
+    return selector_->Collect(room, /*sequence=*/1, &removed_);
   }
 
   void Restore(const std::vector<ReadyEvent>& events) {
-    selector_->Restore(events, removed_,
-                       [this](std::int64_t id) { return handles_.FdOf(id); });
+    selector_->Restore(events, removed_, [this](std::int64_t id) {
+      return handles_.SourceOf(id);
+    });
   }
 
   // Whether a reactor that watches the selector would be woken.
