@@ -26,8 +26,8 @@ server/session: server/session/ server/authority/ server/handle/ server/process/
 server/log: server/log/ base/
 server/rpc: server/rpc/ server/session/ server/policy/principal.h selector/pipe_buf.h base/ proto/ +protobuf +grpc
 server: server/ selector/ base/ proto/ +protobuf +grpc +thread
-client: client/ selector/events.h server/server.h base/ proto/ +protobuf +grpc +thread
-client/cli: client/ selector/events.h base/ proto/ +protobuf +thread
+client: client/ selector/events.h selector/kqueue/kevent.h server/server.h base/ proto/ +protobuf +grpc +thread
+client/cli: client/ selector/events.h selector/kqueue/kevent.h base/ proto/ +protobuf +thread
 '
 
 # Prints each violation in the tree at $1, then "checked N" with the number of

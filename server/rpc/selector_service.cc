@@ -189,6 +189,12 @@ grpc::ServerUnaryReactor* SelectorService::Poll(
   return PollCall::Start(table_, *request, response);
 }
 
+grpc::ServerUnaryReactor* SelectorService::Control(
+    grpc::CallbackServerContext* /*context*/, const v1::ControlRequest* request,
+    v1::ControlResponse* response) {
+  return ControlCall::Start(table_, *request, response);
+}
+
 grpc::ServerUnaryReactor* SelectorService::Select(
     grpc::CallbackServerContext* /*context*/, const v1::SelectRequest* request,
     v1::SelectResponse* response) {

@@ -163,4 +163,69 @@ void SelectCall::Answer(const SelectSets& sets) {
   FinishOnce(absl::OkStatus());
 }
 
+// ---- Control.
+
+grpc::ServerUnaryReactor* ControlCall::Start(SessionTable& table,
+                                             const v1::ControlRequest& request,
+                                             v1::ControlResponse* response) {
+  return Run(std::shared_ptr<ControlCall>(new ControlCall(response)), table,
+             request);
+}
+
+absl::Status ControlCall::Begin(SessionTable& table,
+                                const v1::ControlRequest& request) {
+  const absl::StatusOr<Timeout> timeout = Open(table, request);
+  if (!timeout.ok()) {
+    return timeout.status();
+  }
+  queue_ = ToReference(request.selector());
+  Session::ControlRequest control{.selector = queue_,
+                                  .changes = {},
+                                  .max_events = request.max_events(),
+                                  .timeout = *timeout,
+                                  .with_names = request.with_names()};
+  control.changes.reserve(static_cast<std::size_t>(request.changes_size()));
+  for (const v1::Kevent& kevent : request.changes()) {
+    absl::StatusOr<Change> change = ToChange(kevent);
+    if (!change.ok()) {
+      return change.status();
+    }
+    control.changes.push_back(*std::move(change));
+  }
+  absl::StatusOr<Session::ControlStart> start = session_->BeginControl(
+      control, std::static_pointer_cast<WaitSink>(shared_from_this()));
+  if (!start.ok()) {
+    return start.status();
+  }
+  if (start->answer.has_value()) {
+    Answer(*std::move(start->answer));
+  } else {
+    wait_ = start->wait;
+  }
+  return absl::OkStatus();
+}
+
+void ControlCall::Look() {
+  absl::optional<NamedResult> named = session_->TakeResult(wait_);
+  if (named.has_value()) {
+    Answer(*std::move(named));
+  }
+}
+
+void ControlCall::Answer(NamedResult named) {
+  FillKevents(named, response_->mutable_kevents());
+  response_->set_sampled_at_ns(ToNanoseconds(named.result.sampled_at));
+  sent_ = std::move(named.result);
+  if (!FinishOnce(absl::OkStatus())) {
+    // Ended or cancelled just before: nobody will see this result.
+    session_->GiveBack(queue_, *std::exchange(sent_, absl::nullopt));
+  }
+}
+
+void ControlCall::OnUndelivered() {
+  if (sent_.has_value()) {
+    session_->GiveBack(queue_, *sent_);
+  }
+}
+
 }  // namespace farpoll::server

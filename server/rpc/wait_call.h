@@ -1,5 +1,5 @@
-// server/rpc/wait_call.h: room: server/rpc. Unary calls that wait: Poll and
-// Select, each a wait of one result.
+// server/rpc/wait_call.h: room: server/rpc. Unary calls that wait: Poll, Select
+// and Control, each a wait of one result.
 // Threads: gRPC's pool; OnReady and OnEnded from any.
 #ifndef FARPOLL_SERVER_RPC_WAIT_CALL_H_
 #define FARPOLL_SERVER_RPC_WAIT_CALL_H_
@@ -18,7 +18,7 @@
 
 namespace farpoll::server {
 
-// What Poll and Select share: the call finishes once, by the first of a result,
+// What they share: the call finishes once, by the first of a result,
 // the end of what it waits on, or its client's cancellation.
 class WaitCall : public grpc::ServerUnaryReactor,
                  public WaitSink,
@@ -94,6 +94,27 @@ class SelectCall final : public WaitCall {
   void Answer(const SelectSets& sets);
 
   v1::SelectResponse* const response_;
+};
+
+class ControlCall final : public WaitCall {
+ public:
+  static grpc::ServerUnaryReactor* Start(SessionTable& table,
+                                         const v1::ControlRequest& request,
+                                         v1::ControlResponse* response);
+
+ private:
+  friend class WaitCall;
+
+  explicit ControlCall(v1::ControlResponse* response) : response_(response) {}
+
+  absl::Status Begin(SessionTable& table, const v1::ControlRequest& request);
+  void Look() override;
+  void Answer(NamedResult named);
+  void OnUndelivered() override;
+
+  v1::ControlResponse* const response_;
+  Reference queue_;
+  absl::optional<Result> sent_;
 };
 
 }  // namespace farpoll::server

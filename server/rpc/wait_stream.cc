@@ -159,6 +159,7 @@ bool WaitStream::NextResponse() {
   response_.set_sequence(named->result.sequence);
   response_.set_timed_out(named->result.timed_out);
   FillEvents(*named, &response_);
+  FillKevents(*named, response_.mutable_kevents());
   return true;
 }
 

@@ -43,6 +43,7 @@
 #include "server/session/reference.h"
 #include "server/session/sinks.h"
 #include "server/session/values.h"
+#include "server/wait/kevent_queue.h"
 #include "server/wait/selector.h"
 #include "server/wait/waiter.h"
 
@@ -220,6 +221,27 @@ class Session : public std::enable_shared_from_this<Session> {
   //   Errors: FAILED_PRECONDITION (EBADF): a listed handle was closed.
   absl::optional<absl::StatusOr<SelectSets>> TakeSelect(StreamId wait);
 
+  // ---- Control. (session_control.cc)
+
+  struct ControlRequest {
+    Reference selector;
+    std::vector<Change> changes;  // of kKevent
+    std::int64_t max_events = 0;  // room, as in kevent(2)
+    Timeout timeout = Timeout::Forever();
+    bool with_names = false;
+  };
+  // kevent(2) on a kqueue: applies the changes, and then either has the answer
+  // at once or waits. Any number may wait on a queue, beside a Wait.
+  //   Errors: NOT_FOUND; INVALID_ARGUMENT (EINVAL: not a kqueue, negative
+  //     max_events or timeout, too many changes); that of a change whose entry
+  //     has no room; RESOURCE_EXHAUSTED (LIMIT_SESSION_STREAMS).
+  struct ControlStart {
+    absl::optional<NamedResult> answer;
+    StreamId wait = 0;  // when there is no answer yet
+  };
+  absl::StatusOr<ControlStart> BeginControl(const ControlRequest& request,
+                                            std::weak_ptr<WaitSink> sink);
+
  private:
   struct SelectorEntry;
   struct Wait;
@@ -269,8 +291,7 @@ class Session : public std::enable_shared_from_this<Session> {
   // also ends with a one-shot's report, and comes back when that is lost.
   std::size_t RegistrationsOf(std::int64_t handle_id) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  Selector::Source SourceOf(std::int64_t handle_id)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  Target TargetOf(std::int64_t handle_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   absl::StatusOr<SelectorEntry*> AddSelector(SelectorKind kind,
                                              absl::string_view name,
@@ -284,6 +305,30 @@ class Session : public std::enable_shared_from_this<Session> {
       SelectorEntry& entry, absl::Span<const Change> changes)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   ChangeOutcome ApplyOne(SelectorEntry& entry, const Change& change)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  ChangeOutcome ApplyKevent(SelectorEntry& entry, const Change& change)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The change's kevent, with the handle that it names as ident.
+  //   Errors: FAILED_PRECONDITION (EBADF): no handle has the name.
+  absl::StatusOr<Kevent> Resolve(const Change& change)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // INVALID_ARGUMENT (EINVAL, WRONG_KIND) unless the entry is a kqueue, or is
+  // none, as asked.
+  static absl::Status CheckIsKqueue(const SelectorEntry& entry, bool kqueue);
+  absl::StatusOr<std::vector<TakenKevent>> ApplyControl(
+      SelectorEntry& entry, const ControlRequest& request)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status CheckBounds(const ControlRequest& request) const;
+  // Applies the changes and, if none gave an entry, takes what is ready.
+  absl::StatusOr<Result> ControlNow(SelectorEntry& entry,
+                                    const ControlRequest& request)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::optional<Result> TakeControl(const Wait& wait)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Entries of changes go by the names that the changes used.
+  NamedResult NameControl(Result result, const ControlRequest& request)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  NamedResult Name(Result result, bool with_names)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Takes the selector apart; its wait, if any, ends without a word.
   void EraseSelector(std::int64_t id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -300,6 +345,9 @@ class Session : public std::enable_shared_from_this<Session> {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Has the reactor look after readiness and the deadline.
   void Arm(Wait& wait) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Who waits on a selector.
+  void AddWaiters(const SelectorEntry& entry, Wakeups* sinks)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void EndWaitLocked(StreamId id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::StatusOr<SelectLists> Resolve(const SelectRequest& request)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

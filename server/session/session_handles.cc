@@ -150,7 +150,7 @@ absl::StatusOr<Handle*> Session::FindHandle(const Reference& reference) {
   return &it->second;
 }
 
-Selector::Source Session::SourceOf(std::int64_t handle_id) {
+Target Session::TargetOf(std::int64_t handle_id) {
   const auto it = handles_.find(handle_id);
   if (it == handles_.end()) {
     return {};
@@ -162,7 +162,7 @@ std::size_t Session::RegistrationsOf(std::int64_t handle_id) const {
   return static_cast<std::size_t>(std::count_if(
       selectors_.begin(), selectors_.end(), [handle_id](const auto& item) {
         const SelectorEntry& entry = *item.second;
-        return !entry.hidden && entry.selector->Find(handle_id) != nullptr;
+        return !entry.hidden && entry.source->Has(handle_id);
       }));
 }
 
@@ -300,12 +300,9 @@ absl::Status Session::CloseHandle(const Reference& handle) {
     }
     const std::int64_t id = (*found)->id;
     for (const auto& [selector_id, entry] : selectors_) {
-      if (entry->selector->Find(id) == nullptr) {
-        continue;
-      }
-      entry->selector->HandleClosed(id);
-      if (const Wait* wait = FindWait(entry->wait)) {
-        wakeups.push_back(wait->sink);
+      if (entry->source->Has(id)) {
+        entry->source->HandleClosed(id);
+        AddWaiters(*entry, &wakeups);
       }
     }
     handle_names_.erase((*found)->name);

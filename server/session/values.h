@@ -15,12 +15,13 @@
 #include "absl/types/optional.h"
 #include "base/readiness_mark.h"
 #include "selector/events.h"
+#include "selector/kqueue/kevent.h"
 #include "server/handle/handle.h"
 #include "server/handle/socket_state.h"
 #include "server/handle/timer.h"
 #include "server/session/reference.h"
+#include "server/wait/result.h"
 #include "server/wait/selector.h"
-#include "server/wait/waiter.h"
 
 namespace farpoll::server {
 
@@ -86,18 +87,19 @@ struct ChangeOutcome {
   absl::StatusOr<std::int64_t> generation;
 };
 
-// One change of an interest set.
+// One change of an interest set, or of a kqueue.
 struct Change {
-  enum class Kind { kRegister, kModify, kUnregister };
+  enum class Kind { kRegister, kModify, kUnregister, kKevent };
   Kind kind = Kind::kRegister;
   Reference handle;
-  Interest interest;  // unused by kUnregister
+  Interest interest;  // of kRegister and kModify
+  Kevent kevent;      // of kKevent; `handle`, if it has a name, is its ident
 };
 
 // A result with the names of its handles, when they were asked for.
 struct NamedResult {
   Result result;
-  std::vector<std::string> names;  // empty, or one for each event
+  std::vector<std::string> names;  // empty, or one for each event or kevent
 };
 
 // Positions in the lists of a Select.

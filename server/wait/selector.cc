@@ -50,7 +50,7 @@ Trigger Selector::KernelTrigger(const Registration& registration) const {
 }
 
 absl::Status Selector::AddSlot(const Registration& registration,
-                               Source source) {
+                               Target target) {
   // NVAL reports that nobody has taken count too, so that they are bounded.
   if (static_cast<std::int64_t>(size() + closed_.size()) >=
       max_registrations_) {
@@ -59,9 +59,9 @@ absl::Status Selector::AddSlot(const Registration& registration,
   }
   auto slot = std::make_unique<Slot>();
   slot->registration = registration;
-  slot->source = source;
+  slot->target = target;
   const absl::StatusOr<RegistrationToken> token = interest_->Add(
-      source.fd, registration.asked, KernelTrigger(registration),
+      target.fd, registration.asked, KernelTrigger(registration),
       static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(slot.get())));
   if (!token.ok()) {
     return token.status();
@@ -73,7 +73,7 @@ absl::Status Selector::AddSlot(const Registration& registration,
 }
 
 absl::StatusOr<std::int64_t> Selector::Register(std::int64_t handle_id,
-                                                Source source,
+                                                Target target,
                                                 const Interest& interest) {
   if (by_handle_.contains(handle_id)) {
     if (RegisterReplaces(kind_)) {
@@ -94,7 +94,7 @@ absl::StatusOr<std::int64_t> Selector::Register(std::int64_t handle_id,
                            .cookie = interest.cookie,
                            .generation = last_generation_ + 1,
                            .order = last_order_ + 1},
-              source);
+              target);
   if (!added.ok()) {
     return added;
   }
@@ -182,26 +182,14 @@ void Selector::TakeClosed(std::size_t max_events,
   closed_.erase(closed_.begin(), end);
 }
 
-std::int64_t Selector::Mark(const Slot& slot, std::int64_t sequence) const {
-  ReadinessMark* const mark = slot.source.mark;
-  if (mark == nullptr) {
-    return 0;
-  }
-  mark->selector_id = id_;
-  mark->sequence = sequence;
-  return ++mark->generation;
-}
-
-std::vector<ReadyEvent> Selector::Collect(std::size_t max_events,
-                                          std::int64_t sequence,
-                                          std::vector<Registration>* removed) {
-  std::vector<ReadyEvent> events;
+void Selector::Collect(std::size_t max_events, Result* result) {
+  std::vector<ReadyEvent>& events = result->events;
   if (!closed_.empty()) {
     TakeClosed(max_events, &events);
   }
   const std::size_t room = std::min(max_events - events.size(), size());
   if (room == 0) {
-    return events;
+    return;
   }
   if (room_.size() < room) {
     room_.resize(room);
@@ -209,7 +197,7 @@ std::vector<ReadyEvent> Selector::Collect(std::size_t max_events,
   const absl::StatusOr<std::size_t> count =
       interest_->Collect(absl::MakeSpan(room_.data(), room));
   if (!count.ok()) {
-    return events;
+    return;
   }
   events.reserve(events.size() + *count);
   for (std::size_t i = 0; i < *count; ++i) {
@@ -225,18 +213,18 @@ std::vector<ReadyEvent> Selector::Collect(std::size_t max_events,
     if (slot.muted) {
       Unmute(slot);
     }
-    events.push_back(ReadyEvent{.handle_id = registration.handle_id,
-                                .events = reported,
-                                .cookie = registration.cookie,
-                                .generation = registration.generation,
-                                .order = registration.order,
-                                .readiness = Mark(slot, sequence)});
+    events.push_back(ReadyEvent{
+        .handle_id = registration.handle_id,
+        .events = reported,
+        .cookie = registration.cookie,
+        .generation = registration.generation,
+        .order = registration.order,
+        .readiness = NoteReport(slot.target, id_, result->sequence)});
     if (registration.trigger == Trigger::kOneShot) {
-      removed->push_back(registration);
+      result->removed.push_back(registration);
       Erase(registration.handle_id);
     }
   }
-  return events;
 }
 
 absl::Status Selector::Rearm(Slot& slot) {
@@ -249,7 +237,7 @@ absl::Status Selector::Rearm(Slot& slot) {
                              data);
   }
   const absl::StatusOr<RegistrationToken> token =
-      interest_->Add(slot.source.fd, slot.registration.asked, trigger, data);
+      interest_->Add(slot.target.fd, slot.registration.asked, trigger, data);
   if (token.ok()) {
     slot.token = *token;
   }
@@ -275,7 +263,7 @@ void Selector::Unmute(Slot& slot) {
   (void)interest_->Remove(std::exchange(slot.token, 0));
 }
 
-void Selector::SetQuiet(bool quiet, const std::vector<ReadyEvent>& standing) {
+void Selector::SetQuiet(bool quiet, const std::deque<Result>& standing) {
   if (quiet == quiet_) {
     return;
   }
@@ -290,49 +278,49 @@ void Selector::SetQuiet(bool quiet, const std::vector<ReadyEvent>& standing) {
   }
   // What the client has not dealt with yet leaves the set until it has: a
   // modification alone could not silence a hang-up.
-  for (const ReadyEvent& event : standing) {
-    const auto it = by_handle_.find(event.handle_id);
-    if (it == by_handle_.end() || it->second->token == 0 ||
-        it->second->registration.generation != event.generation ||
-        it->second->registration.trigger != Trigger::kLevel) {
-      continue;
+  for (const Result& result : standing) {
+    for (const ReadyEvent& event : result.events) {
+      Slot* const slot = Reported(event);
+      if (slot != nullptr && slot->token != 0 &&
+          slot->registration.trigger == Trigger::kLevel) {
+        (void)interest_->Remove(std::exchange(slot->token, 0));
+      }
     }
-    (void)interest_->Remove(std::exchange(it->second->token, 0));
   }
 }
 
-void Selector::Acknowledge(const std::vector<ReadyEvent>& events) {
+Selector::Slot* Selector::Reported(const ReadyEvent& event) {
+  const auto it = by_handle_.find(event.handle_id);
+  return it != by_handle_.end() &&
+                 it->second->registration.generation == event.generation
+             ? it->second.get()
+             : nullptr;
+}
+
+void Selector::Acknowledge(const Result& result) {
   if (!quiet_) {
     return;
   }
-  for (const ReadyEvent& event : events) {
-    const auto it = by_handle_.find(event.handle_id);
-    if (it != by_handle_.end() &&
-        it->second->registration.generation == event.generation &&
-        it->second->registration.trigger == Trigger::kLevel) {
-      (void)Rearm(*it->second);
+  for (const ReadyEvent& event : result.events) {
+    Slot* const slot = Reported(event);
+    if (slot != nullptr && slot->registration.trigger == Trigger::kLevel) {
+      (void)Rearm(*slot);
     }
   }
 }
 
-void Selector::Restore(const std::vector<ReadyEvent>& events,
-                       const std::vector<Registration>& removed,
-                       SourceOf source_of) {
-  for (const ReadyEvent& event : events) {
+void Selector::Restore(const Result& result, TargetOf target_of) {
+  for (const ReadyEvent& event : result.events) {
     if ((event.events & kInvalid) != 0) {
       closed_.push_back(event);
-      continue;
-    }
-    const auto it = by_handle_.find(event.handle_id);
-    if (it != by_handle_.end() &&
-        it->second->registration.generation == event.generation) {
-      (void)Rearm(*it->second);
+    } else if (Slot* const slot = Reported(event)) {
+      (void)Rearm(*slot);
     }
   }
-  for (const Registration& registration : removed) {
-    const Source source = source_of(registration.handle_id);
-    if (source.fd >= 0 && !by_handle_.contains(registration.handle_id)) {
-      (void)AddSlot(registration, source);
+  for (const Registration& registration : result.removed) {
+    const Target target = target_of(registration.handle_id);
+    if (target.fd >= 0 && !by_handle_.contains(registration.handle_id)) {
+      (void)AddSlot(registration, target);
     }
   }
 }

@@ -202,7 +202,7 @@ TEST(KindTest, GoesThereAndBack) {
 TEST(KindTest, OthersAreRefused) {
   EXPECT_EQ(DetailOf(ToKind(v1::SELECTOR_KIND_UNSPECIFIED).status()).reason,
             "BAD_KIND");
-  EXPECT_EQ(DetailOf(ToKind(static_cast<v1::SelectorKind>(3)).status()).reason,
+  EXPECT_EQ(DetailOf(ToKind(static_cast<v1::SelectorKind>(99)).status()).reason,
             "BAD_KIND");
 }
 

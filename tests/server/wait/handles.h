@@ -45,8 +45,8 @@ class PipeHandles {
     pipes_.erase(id);
   }
 
-  // For Selector::SourceOf.
-  Selector::Source SourceOf(std::int64_t id) {
+  // For Source::Restore.
+  Target TargetOf(std::int64_t id) {
     const auto it = pipes_.find(id);
     if (it == pipes_.end()) {
       return {};

@@ -31,7 +31,7 @@ class WaiterTest : public testing::Test {
   }
   Pipe& Idle(std::int64_t id, Trigger trigger = Trigger::kLevel) {
     Pipe& pipe = handles_.Make(id);
-    EXPECT_THAT(selector_->Register(id, handles_.SourceOf(id),
+    EXPECT_THAT(selector_->Register(id, handles_.TargetOf(id),
                                     {.events = kIn, .trigger = trigger}),
                 IsOk());
     return pipe;
@@ -41,7 +41,7 @@ class WaiterTest : public testing::Test {
     options.max_credits = kWindow;
     options.max_events = options.max_events == 1 ? 64 : options.max_events;
     return waiter_.Begin(options, clock_.Now(), [this](std::int64_t id) {
-      return handles_.SourceOf(id);
+      return handles_.TargetOf(id);
     });
   }
 
@@ -429,7 +429,7 @@ TEST_F(WaiterTest, AResultGivenBackIsReportedAgain) {
   const absl::optional<Result> lost = waiter_.TakeOnly(clock_.Now());
 
   waiter_.Restore(*lost,
-                  [this](std::int64_t id) { return handles_.SourceOf(id); });
+                  [this](std::int64_t id) { return handles_.TargetOf(id); });
 
   ASSERT_THAT(Begin({.credits = 1}), IsOk());
   EXPECT_THAT(waiter_.TakeOnly(clock_.Now())->events, ElementsAre(Saw(1, kIn)));
