@@ -194,7 +194,7 @@ TEST(CutToPageTest, AFullLastPageHasNoToken) {
 TEST(KindTest, GoesThereAndBack) {
   for (const v1::SelectorKind kind :
        {v1::SELECTOR_KIND_POLL, v1::SELECTOR_KIND_SELECT,
-        v1::SELECTOR_KIND_DEFAULT}) {
+        v1::SELECTOR_KIND_KQUEUE, v1::SELECTOR_KIND_DEFAULT}) {
     EXPECT_EQ(ToProto(*ToKind(kind)), kind);
   }
 }
