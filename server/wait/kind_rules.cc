@@ -13,16 +13,7 @@ namespace {
 
 // The bits that a kind takes: one for each of its sets or directions.
 constexpr Events AskableEvents(SelectorKind kind) {
-  switch (kind) {
-    case SelectorKind::kSelect:
-      return kIn | kOut | kPriority;
-    case SelectorKind::kDefault:
-      return kIn | kOut;
-    case SelectorKind::kPoll:
-    case SelectorKind::kKqueue:
-      break;
-  }
-  return 0;
+  return kind == SelectorKind::kSelect ? kIn | kOut | kPriority : kIn | kOut;
 }
 
 Events SelectReported(Events seen, Events asked) {
@@ -67,8 +58,6 @@ Events ReportedEvents(SelectorKind kind, Events seen, Events asked) {
       return seen;
     case SelectorKind::kSelect:
       return SelectReported(seen, asked);
-    case SelectorKind::kKqueue:
-      break;
     case SelectorKind::kDefault:
       return PollEventsOf(SelectorEventsOf(seen, ToSelectorEvents(asked)));
   }
@@ -83,7 +72,6 @@ absl::StatusOr<absl::Duration> CheckTimeout(SelectorKind kind,
     case SelectorKind::kPoll:
       return PollTimeout(timeout);
     case SelectorKind::kSelect:
-    case SelectorKind::kKqueue:  // kevent(2) judges as select(2) does
       return SelectTimeout(timeout);
     case SelectorKind::kDefault:
       return SelectorTimeout(timeout);

@@ -20,7 +20,7 @@ absl::Status NotRegistered(std::int64_t handle_id) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Selector>> Selector::Create(
-    SelectorKind kind, std::int64_t max_registrations, std::int64_t id) {
+    SelectorKind kind, std::int64_t max_registrations) {
   absl::StatusOr<std::unique_ptr<InterestSet>> interest =
       InterestSet::Create(InterestSet::Custody::kOwned);
   if (!interest.ok()) {
@@ -31,15 +31,13 @@ absl::StatusOr<std::unique_ptr<Selector>> Selector::Create(
     return fd.status();
   }
   return std::unique_ptr<Selector>(
-      new Selector(kind, max_registrations, id, *std::move(interest), *fd));
+      new Selector(kind, max_registrations, *std::move(interest), *fd));
 }
 
 Selector::Selector(SelectorKind kind, std::int64_t max_registrations,
-                   std::int64_t id, std::unique_ptr<InterestSet> interest,
-                   int fd)
+                   std::unique_ptr<InterestSet> interest, int fd)
     : kind_(kind),
       max_registrations_(max_registrations),
-      id_(id),
       interest_(std::move(interest)),
       fd_(fd) {}
 
@@ -49,8 +47,7 @@ Trigger Selector::KernelTrigger(const Registration& registration) const {
              : registration.trigger;
 }
 
-absl::Status Selector::AddSlot(const Registration& registration,
-                               Target target) {
+absl::Status Selector::AddSlot(const Registration& registration, int fd) {
   // NVAL reports that nobody has taken count too, so that they are bounded.
   if (static_cast<std::int64_t>(size() + closed_.size()) >=
       max_registrations_) {
@@ -59,9 +56,9 @@ absl::Status Selector::AddSlot(const Registration& registration,
   }
   auto slot = std::make_unique<Slot>();
   slot->registration = registration;
-  slot->target = target;
+  slot->fd = fd;
   const absl::StatusOr<RegistrationToken> token = interest_->Add(
-      target.fd, registration.asked, KernelTrigger(registration),
+      fd, registration.asked, KernelTrigger(registration),
       static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(slot.get())));
   if (!token.ok()) {
     return token.status();
@@ -72,8 +69,7 @@ absl::Status Selector::AddSlot(const Registration& registration,
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::int64_t> Selector::Register(std::int64_t handle_id,
-                                                Target target,
+absl::StatusOr<std::int64_t> Selector::Register(std::int64_t handle_id, int fd,
                                                 const Interest& interest) {
   if (by_handle_.contains(handle_id)) {
     if (RegisterReplaces(kind_)) {
@@ -94,7 +90,7 @@ absl::StatusOr<std::int64_t> Selector::Register(std::int64_t handle_id,
                            .cookie = interest.cookie,
                            .generation = last_generation_ + 1,
                            .order = last_order_ + 1},
-              target);
+              fd);
   if (!added.ok()) {
     return added;
   }
@@ -182,14 +178,15 @@ void Selector::TakeClosed(std::size_t max_events,
   closed_.erase(closed_.begin(), end);
 }
 
-void Selector::Collect(std::size_t max_events, Result* result) {
-  std::vector<ReadyEvent>& events = result->events;
+std::vector<ReadyEvent> Selector::Collect(std::size_t max_events,
+                                          std::vector<Registration>* removed) {
+  std::vector<ReadyEvent> events;
   if (!closed_.empty()) {
     TakeClosed(max_events, &events);
   }
   const std::size_t room = std::min(max_events - events.size(), size());
   if (room == 0) {
-    return;
+    return events;
   }
   if (room_.size() < room) {
     room_.resize(room);
@@ -197,7 +194,7 @@ void Selector::Collect(std::size_t max_events, Result* result) {
   const absl::StatusOr<std::size_t> count =
       interest_->Collect(absl::MakeSpan(room_.data(), room));
   if (!count.ok()) {
-    return;
+    return events;
   }
   events.reserve(events.size() + *count);
   for (std::size_t i = 0; i < *count; ++i) {
@@ -213,18 +210,17 @@ void Selector::Collect(std::size_t max_events, Result* result) {
     if (slot.muted) {
       Unmute(slot);
     }
-    events.push_back(ReadyEvent{
-        .handle_id = registration.handle_id,
-        .events = reported,
-        .cookie = registration.cookie,
-        .generation = registration.generation,
-        .order = registration.order,
-        .readiness = NoteReport(slot.target, id_, result->sequence)});
+    events.push_back(ReadyEvent{.handle_id = registration.handle_id,
+                                .events = reported,
+                                .cookie = registration.cookie,
+                                .generation = registration.generation,
+                                .order = registration.order});
     if (registration.trigger == Trigger::kOneShot) {
-      result->removed.push_back(registration);
+      removed->push_back(registration);
       Erase(registration.handle_id);
     }
   }
+  return events;
 }
 
 absl::Status Selector::Rearm(Slot& slot) {
@@ -237,7 +233,7 @@ absl::Status Selector::Rearm(Slot& slot) {
                              data);
   }
   const absl::StatusOr<RegistrationToken> token =
-      interest_->Add(slot.target.fd, slot.registration.asked, trigger, data);
+      interest_->Add(slot.fd, slot.registration.asked, trigger, data);
   if (token.ok()) {
     slot.token = *token;
   }
@@ -263,7 +259,7 @@ void Selector::Unmute(Slot& slot) {
   (void)interest_->Remove(std::exchange(slot.token, 0));
 }
 
-void Selector::SetQuiet(bool quiet, const std::deque<Result>& standing) {
+void Selector::SetQuiet(bool quiet, const std::vector<ReadyEvent>& standing) {
   if (quiet == quiet_) {
     return;
   }
@@ -278,49 +274,48 @@ void Selector::SetQuiet(bool quiet, const std::deque<Result>& standing) {
   }
   // What the client has not dealt with yet leaves the set until it has: a
   // modification alone could not silence a hang-up.
-  for (const Result& result : standing) {
-    for (const ReadyEvent& event : result.events) {
-      Slot* const slot = Reported(event);
-      if (slot != nullptr && slot->token != 0 &&
-          slot->registration.trigger == Trigger::kLevel) {
-        (void)interest_->Remove(std::exchange(slot->token, 0));
-      }
+  for (const ReadyEvent& event : standing) {
+    const auto it = by_handle_.find(event.handle_id);
+    if (it == by_handle_.end() || it->second->token == 0 ||
+        it->second->registration.generation != event.generation ||
+        it->second->registration.trigger != Trigger::kLevel) {
+      continue;
     }
+    (void)interest_->Remove(std::exchange(it->second->token, 0));
   }
 }
 
-Selector::Slot* Selector::Reported(const ReadyEvent& event) {
-  const auto it = by_handle_.find(event.handle_id);
-  return it != by_handle_.end() &&
-                 it->second->registration.generation == event.generation
-             ? it->second.get()
-             : nullptr;
-}
-
-void Selector::Acknowledge(const Result& result) {
+void Selector::Acknowledge(const std::vector<ReadyEvent>& events) {
   if (!quiet_) {
     return;
   }
-  for (const ReadyEvent& event : result.events) {
-    Slot* const slot = Reported(event);
-    if (slot != nullptr && slot->registration.trigger == Trigger::kLevel) {
-      (void)Rearm(*slot);
+  for (const ReadyEvent& event : events) {
+    const auto it = by_handle_.find(event.handle_id);
+    if (it != by_handle_.end() &&
+        it->second->registration.generation == event.generation &&
+        it->second->registration.trigger == Trigger::kLevel) {
+      (void)Rearm(*it->second);
     }
   }
 }
 
-void Selector::Restore(const Result& result, TargetOf target_of) {
-  for (const ReadyEvent& event : result.events) {
+void Selector::Restore(const std::vector<ReadyEvent>& events,
+                       const std::vector<Registration>& removed, FdOf fd_of) {
+  for (const ReadyEvent& event : events) {
     if ((event.events & kInvalid) != 0) {
       closed_.push_back(event);
-    } else if (Slot* const slot = Reported(event)) {
-      (void)Rearm(*slot);
+      continue;
+    }
+    const auto it = by_handle_.find(event.handle_id);
+    if (it != by_handle_.end() &&
+        it->second->registration.generation == event.generation) {
+      (void)Rearm(*it->second);
     }
   }
-  for (const Registration& registration : result.removed) {
-    const Target target = target_of(registration.handle_id);
-    if (target.fd >= 0 && !by_handle_.contains(registration.handle_id)) {
-      (void)AddSlot(registration, target);
+  for (const Registration& registration : removed) {
+    const int fd = fd_of(registration.handle_id);
+    if (fd >= 0 && !by_handle_.contains(registration.handle_id)) {
+      (void)AddSlot(registration, fd);
     }
   }
 }

@@ -34,7 +34,7 @@ absl::Status Waiter::CheckCredits(std::int64_t credits,
 }
 
 absl::Status Waiter::Begin(const WaitOptions& options, MonotonicTime now,
-                           TargetOf target_of) {
+                           Selector::FdOf fd_of) {
   if (active_) {
     return MakeError(EBUSY, "WAIT_IN_PROGRESS", "selector",
                      "another wait is in progress on this selector");
@@ -55,7 +55,7 @@ absl::Status Waiter::Begin(const WaitOptions& options, MonotonicTime now,
   }
   if (!options.resume_after.has_value()) {
     for (const Result& result : std::exchange(unacked_, {})) {
-      source_->Restore(result, target_of);
+      selector_->Restore(result.events, result.removed, fd_of);
     }
   }
   active_ = true;
@@ -71,7 +71,7 @@ void Waiter::End() {
   active_ = false;
   credits_ = 0;
   deadline_ = kNever;
-  source_->SetQuiet(false, {});
+  selector_->SetQuiet(false, {});
 }
 
 absl::Status Waiter::Grant(std::int64_t acknowledge, std::int64_t credits,
@@ -100,7 +100,7 @@ absl::Status Waiter::Grant(std::int64_t acknowledge, std::int64_t credits,
 
 void Waiter::Forget(std::int64_t acknowledge) {
   while (!unacked_.empty() && unacked_.front().sequence <= acknowledge) {
-    source_->Acknowledge(unacked_.front());
+    selector_->Acknowledge(unacked_.front().events);
     unacked_.pop_front();
     resend_ -= std::min<std::size_t>(resend_, 1);
   }
@@ -114,7 +114,11 @@ void Waiter::UpdateQuiet() {
   if (credits_ + static_cast<std::int64_t>(unacked_.size()) <= 1) {
     return;  // once on, it stays on for this wait
   }
-  source_->SetQuiet(true, unacked_);
+  std::vector<ReadyEvent> standing;
+  for (const Result& result : unacked_) {
+    standing.insert(standing.end(), result.events.begin(), result.events.end());
+  }
+  selector_->SetQuiet(true, standing);
 }
 
 Result Waiter::Number(Result result, MonotonicTime now) {
@@ -138,9 +142,8 @@ absl::optional<Result> Waiter::Take(MonotonicTime now) {
     return absl::nullopt;
   }
   Result result;
-  result.sequence = last_sequence_ + 1;
-  source_->Collect(options_.max_events, &result);
-  if (result.empty()) {
+  result.events = selector_->Collect(options_.max_events, &result.removed);
+  if (result.events.empty()) {
     if (now < deadline_) {
       return absl::nullopt;
     }
@@ -162,8 +165,8 @@ absl::optional<Result> Waiter::TakeOnly(MonotonicTime now) {
   return result;
 }
 
-void Waiter::Restore(const Result& result, TargetOf target_of) {
-  source_->Restore(result, target_of);
+void Waiter::Restore(const Result& result, Selector::FdOf fd_of) {
+  selector_->Restore(result.events, result.removed, fd_of);
 }
 
 }  // namespace farpoll::server

@@ -16,10 +16,18 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "base/clock.h"
-#include "server/wait/result.h"
-#include "server/wait/source.h"
+#include "server/wait/selector.h"
 
 namespace farpoll::server {
+
+// One poll() call's worth.
+struct Result {
+  std::int64_t sequence = 0;  // from 1, without gaps, in a selector's life
+  std::vector<ReadyEvent> events;
+  std::vector<Registration> removed;  // one-shots that ended with it
+  bool timed_out = false;
+  MonotonicTime sampled_at;
+};
 
 struct WaitOptions {
   std::int64_t credits = 1;      // at the start
@@ -35,8 +43,8 @@ struct WaitOptions {
 // outlive the wait, for the next one to resume.
 class Waiter {
  public:
-  // `source` is borrowed and outlives this.
-  explicit Waiter(Source* source) : source_(source) {}
+  // `selector` is borrowed and outlives this.
+  explicit Waiter(Selector* selector) : selector_(selector) {}
 
   bool active() const { return active_; }
 
@@ -45,7 +53,7 @@ class Waiter {
   //     INVALID_ARGUMENT for credits not from 1 to what max_credits leaves, or
   //     a resume position that was never sent.
   absl::Status Begin(const WaitOptions& options, MonotonicTime now,
-                     TargetOf target_of);
+                     Selector::FdOf fd_of);
 
   // Ends the wait. Nothing is lost: see Begin() with resume_after.
   void End();
@@ -71,7 +79,7 @@ class Waiter {
   MonotonicTime deadline() const { return deadline_; }
 
   // Gives back a result that did not reach the client.
-  void Restore(const Result& result, TargetOf target_of);
+  void Restore(const Result& result, Selector::FdOf fd_of);
 
  private:
   absl::Status CheckCredits(std::int64_t credits, std::size_t unacked) const;
@@ -84,7 +92,7 @@ class Waiter {
   void UpdateQuiet();
   Result Number(Result result, MonotonicTime now);
 
-  Source* const source_;
+  Selector* const selector_;
   bool active_ = false;
   WaitOptions options_;
   std::int64_t credits_ = 0;

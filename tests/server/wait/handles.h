@@ -19,7 +19,6 @@
 namespace farpoll::server {
 
 inline constexpr std::int64_t kManyRegistrations = 1000;
-inline constexpr std::int64_t kSelectorId = 7;
 
 inline void PrintTo(const ReadyEvent& event, std::ostream* out) {
   *out << "handle " << event.handle_id << ":" << EventsToString(event.events)
@@ -45,25 +44,19 @@ class PipeHandles {
     pipes_.erase(id);
   }
 
-  // For Source::Restore.
-  Target TargetOf(std::int64_t id) {
+  // For Selector::FdOf.
+  int FdOf(std::int64_t id) const {
     const auto it = pipes_.find(id);
-    if (it == pipes_.end()) {
-      return {};
-    }
-    return {.fd = it->second.reader(), .mark = &marks_[id]};
+    return it == pipes_.end() ? -1 : it->second.reader();
   }
-  const ReadinessMark& MarkOf(std::int64_t id) { return marks_[id]; }
 
  private:
   std::map<std::int64_t, Pipe> pipes_;
-  std::map<std::int64_t, ReadinessMark> marks_;
 };
 
 inline std::unique_ptr<Selector> MakeSelector(
     SelectorKind kind, std::int64_t most = kManyRegistrations) {
-  absl::StatusOr<std::unique_ptr<Selector>> made =
-      Selector::Create(kind, most, kSelectorId);
+  absl::StatusOr<std::unique_ptr<Selector>> made = Selector::Create(kind, most);
   EXPECT_THAT(made, IsOk());
   return *std::move(made);
 }

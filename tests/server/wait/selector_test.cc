@@ -29,7 +29,7 @@ class SelectorTest : public testing::Test {
   }
 
   absl::StatusOr<std::int64_t> Register(std::int64_t id, Interest interest) {
-    return selector_->Register(id, handles_.TargetOf(id), interest);
+    return selector_->Register(id, handles_.FdOf(id), interest);
   }
 
   // Makes a pipe with a byte in it and registers it.
@@ -41,23 +41,13 @@ class SelectorTest : public testing::Test {
   }
 
   std::vector<ReadyEvent> Collect(std::size_t room = kRoom) {
-    last_ = Result();
-    selector_->Collect(room, &last_);
-    return last_.events;
+    removed_.clear();
+    return selector_->Collect(room, &removed_);
   }
 
   void Restore(const std::vector<ReadyEvent>& events) {
-    Result result;
-    result.events = events;
-    result.removed = last_.removed;
-    selector_->Restore(
-        result, [this](std::int64_t id) { return handles_.TargetOf(id); });
-  }
-
-  void Acknowledge(const std::vector<ReadyEvent>& events) {
-    Result result;
-    result.events = events;
-    selector_->Acknowledge(result);
+    selector_->Restore(events, removed_,
+                       [this](std::int64_t id) { return handles_.FdOf(id); });
   }
 
   // Whether a reactor that watches the selector would be woken.
@@ -65,7 +55,7 @@ class SelectorTest : public testing::Test {
 
   PipeHandles handles_;
   std::unique_ptr<Selector> selector_ = MakeSelector(SelectorKind::kPoll);
-  Result last_;
+  std::vector<Registration> removed_;
 };
 
 // ---- Registrations.
@@ -205,7 +195,7 @@ TEST_F(SelectorTest, OneShotIsRemovedAndHandedOut) {
 
   EXPECT_THAT(Collect(), ElementsAre(Saw(1, kIn)));
 
-  EXPECT_THAT(last_.removed, ElementsAre(Field(&Registration::handle_id, 1)));
+  EXPECT_THAT(removed_, ElementsAre(Field(&Registration::handle_id, 1)));
   EXPECT_EQ(selector_->size(), 0u);
   EXPECT_THAT(selector_->Modify(1, {.events = kIn}), HasErrno(ENOENT));
 }
@@ -279,7 +269,7 @@ TEST_F(SelectorTest, QuietLevelWaitsForItsAcknowledgement) {
   EXPECT_THAT(Collect(), IsEmpty());
   EXPECT_FALSE(WouldWake());
 
-  Acknowledge(first);
+  selector_->Acknowledge(first);
   EXPECT_THAT(Collect(), ElementsAre(Saw(1, kIn)));
 }
 
@@ -299,11 +289,11 @@ TEST_F(SelectorTest, WhatStandsWhenQuietBeginsIsSilent) {
   const std::vector<ReadyEvent> standing = Collect();
   ASSERT_THAT(standing, ElementsAre(Saw(1, kHangup)));
 
-  selector_->SetQuiet(true, {last_});
+  selector_->SetQuiet(true, standing);
 
   EXPECT_THAT(Collect(), IsEmpty());
   EXPECT_FALSE(WouldWake());
-  Acknowledge(standing);
+  selector_->Acknowledge(standing);
   EXPECT_THAT(Collect(), ElementsAre(Saw(1, kHangup)));
 }
 
@@ -324,7 +314,7 @@ TEST_F(SelectorTest, AcknowledgingAnOlderGenerationDoesNothing) {
   ASSERT_THAT(selector_->Modify(1, {.events = kIn}), IsOk());
   ASSERT_THAT(Collect(), ElementsAre(Saw(1, kIn)));
 
-  Acknowledge(old);
+  selector_->Acknowledge(old);
 
   EXPECT_THAT(Collect(), IsEmpty());
 }
