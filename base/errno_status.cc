@@ -33,6 +33,8 @@ absl::StatusCode CodeForErrno(int number) {
     // From epoll_ctl(2) it speaks of nested epoll sets, not of symbolic links.
     case ELOOP:
     case EPIPE:
+    // From bind(2): not an address of this machine.
+    case EADDRNOTAVAIL:
       return absl::StatusCode::kFailedPrecondition;
     case ENOSPC:
     case ENOMEM:

@@ -115,6 +115,12 @@ std::uint16_t SocketAddress::port() const {
   }
 }
 
+sockaddr_storage SocketAddress::storage() const {
+  sockaddr_storage storage = {};
+  memcpy(&storage, &storage_, size_);
+  return storage;
+}
+
 std::string SocketAddress::Text() const {
   char host[INET6_ADDRSTRLEN] = "";
   if (family() == AF_INET) {

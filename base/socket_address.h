@@ -41,6 +41,7 @@ class SocketAddress {
 
   const sockaddr* get() const { return &storage_.any; }
   socklen_t size() const { return size_; }
+  sockaddr_storage storage() const;
 
  private:
   SocketAddress() = default;

@@ -47,6 +47,10 @@ class EventStream::Wire {
     for (const v1::Event& event : response.events()) {
       result_.events.push_back(EventFromProto(event));
     }
+    result_.kevents.clear();
+    for (const v1::Kevent& kevent : response.kevents()) {
+      result_.kevents.push_back(KeventFromProto(kevent));
+    }
     has_result_ = true;
     return &result_;
   }
@@ -88,6 +92,18 @@ Event EventFromProto(const v1::Event& event) {
   return Event{event.handle_id(), event.handle_name(),
                static_cast<Events>(event.events()), event.cookie(),
                event.generation()};
+}
+
+NamedKevent KeventFromProto(const v1::Kevent& kevent) {
+  NamedKevent named;
+  named.kevent.ident = kevent.ident();
+  named.kevent.filter = static_cast<std::int16_t>(kevent.filter());
+  named.kevent.flags = static_cast<std::uint16_t>(kevent.flags());
+  named.kevent.fflags = kevent.fflags();
+  named.kevent.data = kevent.data();
+  named.kevent.udata = kevent.udata();
+  named.handle_name = kevent.name();
+  return named;
 }
 
 absl::StatusOr<EventStream> EventStream::Open(

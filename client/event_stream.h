@@ -22,6 +22,7 @@
 #include "farpoll/v1/event.pb.h"
 #include "farpoll/v1/selector.pb.h"
 #include "selector/events.h"
+#include "selector/kqueue/kevent.h"
 
 namespace farpoll::client {
 
@@ -41,6 +42,17 @@ struct Event {
 };
 
 Event EventFromProto(const v1::Event& event);
+
+// One change or event of a KQUEUE selector.
+struct NamedKevent {
+  // Its ident is the handle's id, where the filter takes handles.
+  farpoll::Kevent kevent;
+  // In a change, names the handle in place of the ident. In an event, may be
+  // empty.
+  std::string handle_name;
+};
+
+NamedKevent KeventFromProto(const v1::Kevent& kevent);
 
 // A place in a selector's row of results.
 struct WaitPosition {
@@ -65,6 +77,8 @@ struct WaitResult {
   WaitPosition position;
   // Empty after a timeout.
   std::vector<Event> events;
+  // The same of a KQUEUE selector.
+  std::vector<NamedKevent> kevents;
   // Nanoseconds on the server's monotonic clock.
   std::int64_t sampled_at_ns = 0;
 };
@@ -83,7 +97,7 @@ class EventStream {
   const WaitResult* Next();
 
   // One event after another, over results. At the end of a result it does what
-  // Next() does; a timeout ends it.
+  // Next() does; a timeout ends it. (A kqueue's are to be had by Next().)
   class Iterator {
    public:
     explicit Iterator(EventStream* stream) : stream_(stream) { Settle(); }
@@ -128,6 +142,7 @@ class EventStream {
 
 namespace farpoll {
 using client::EventStream;
+using client::NamedKevent;
 using client::WaitOptions;
 using client::WaitPosition;
 using client::WaitResult;

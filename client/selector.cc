@@ -151,6 +151,50 @@ absl::StatusOr<std::vector<Event>> Selector::Poll(Timeout timeout,
   return events;
 }
 
+NamedKevent KeventOn(const Handle& handle, farpoll::Kevent change) {
+  change.ident = static_cast<std::uint64_t>(handle.ref().id());
+  return NamedKevent{change, handle.ref().name()};
+}
+
+absl::StatusOr<std::vector<NamedKevent>> Selector::Control(
+    absl::Span<const NamedKevent> changes, std::int32_t max_events,
+    Timeout timeout) {
+  v1::ControlRequest request;
+  request.set_session(session_);
+  *request.mutable_selector() = ref_;
+  request.set_max_events(max_events);
+  request.set_with_names(true);
+  for (const NamedKevent& change : changes) {
+    v1::Kevent* const kevent = request.add_changes();
+    kevent->set_ident(change.kevent.ident);
+    kevent->set_filter(change.kevent.filter);
+    kevent->set_flags(change.kevent.flags);
+    kevent->set_fflags(change.kevent.fflags);
+    kevent->set_data(change.kevent.data);
+    kevent->set_udata(change.kevent.udata);
+    kevent->set_name(change.handle_name);
+  }
+  const auto wire_timeout = ToProto(timeout);
+  if (!wire_timeout.ok()) {
+    return wire_timeout.status();
+  }
+  if (wire_timeout->has_value()) {
+    *request.mutable_timeout() = **wire_timeout;
+  }
+  const absl::StatusOr<v1::ControlResponse> response = connection_->Unary(
+      connection_->selectors(), &v1::SelectorService::Stub::Control, request,
+      CallLimit(timeout, connection_->call_timeout()));
+  if (!response.ok()) {
+    return response.status();
+  }
+  std::vector<NamedKevent> kevents;
+  kevents.reserve(static_cast<std::size_t>(response->kevents_size()));
+  for (const v1::Kevent& kevent : response->kevents()) {
+    kevents.push_back(KeventFromProto(kevent));
+  }
+  return kevents;
+}
+
 absl::StatusOr<EventStream> Selector::Wait(const WaitOptions& options) {
   v1::WaitOpen open;
   open.set_session(session_);

@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "base/timeout.h"
 #include "client/event_stream.h"
 #include "client/handle.h"
@@ -23,6 +24,9 @@
 namespace farpoll::client {
 
 class Connection;
+
+// `change` with `handle` as its ident.
+NamedKevent KeventOn(const Handle& handle, farpoll::Kevent change);
 
 // Closes the selector when it goes, if it made it and was not Release()d.
 class Selector {
@@ -66,6 +70,15 @@ class Selector {
   //   Errors: FAILED_PRECONDITION (EBUSY: another wait is in progress; CLOSED).
   absl::StatusOr<std::vector<Event>> Poll(Timeout timeout = Timeout::Forever(),
                                           std::int32_t max_events = 0);
+  // kevent(2) on a KQUEUE selector: applies `changes` in order, then waits for
+  // events, `max_events` at most; none after a timeout. A change that fails, or
+  // asks for a receipt, becomes an event with ev::kError and the errno in data,
+  // and then nothing else is taken. With max_events 0 it never waits.
+  //   Errors: that of a change whose event has no room; INVALID_ARGUMENT (not a
+  //     KQUEUE; negative max_events or timeout); FAILED_PRECONDITION (CLOSED).
+  absl::StatusOr<std::vector<NamedKevent>> Control(
+      absl::Span<const NamedKevent> changes, std::int32_t max_events,
+      Timeout timeout = Timeout::Forever());
   // Waits for ever, a result at a time.
   //   Errors: of the opening call at once; what the server says later is the
   //     stream's status().

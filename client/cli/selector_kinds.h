@@ -17,8 +17,9 @@ inline void AddKindOption(CLI::App& app, v1::SelectorKind& kind) {
       app, "--kind", kind,
       {{"poll", v1::SELECTOR_KIND_POLL},
        {"select", v1::SELECTOR_KIND_SELECT},
+       {"kqueue", v1::SELECTOR_KIND_KQUEUE},
        {"default", v1::SELECTOR_KIND_DEFAULT}},
-      "semantics: poll (the usual one), select, or default "
+      "semantics: poll (the usual one), select, kqueue, or default "
       "(selectors.DefaultSelector)");
 }
 

@@ -35,6 +35,7 @@ Verb ModifyVerb();      // modify.cc
 Verb UnregisterVerb();  // unregister.cc
 Verb WaitVerb();        // wait.cc
 Verb PollVerb();        // poll.cc
+Verb KeventVerb();      // kevent.cc
 Verb RpcVerb();         // rpc.cc
 Verb ContextVerb();     // context.cc
 Verb DoctorVerb();      // doctor.cc
@@ -44,12 +45,12 @@ Verb HelpVerb();        // help.cc
 
 // In the order in which help shows them.
 inline std::vector<Verb> AllVerbs() {
-  return {DemoVerb(),    SessionVerb(),    PipeVerb(),     SocketPairVerb(),
-          ReadVerb(),    WriteVerb(),      ShutdownVerb(), CloseVerb(),
-          ListVerb(),    DescribeVerb(),   SelectorVerb(), RegisterVerb(),
-          ModifyVerb(),  UnregisterVerb(), WaitVerb(),     PollVerb(),
-          RpcVerb(),     ContextVerb(),    DoctorVerb(),   CompletionVerb(),
-          VersionVerb(), HelpVerb()};
+  return {DemoVerb(),       SessionVerb(),    PipeVerb(),     SocketPairVerb(),
+          ReadVerb(),       WriteVerb(),      ShutdownVerb(), CloseVerb(),
+          ListVerb(),       DescribeVerb(),   SelectorVerb(), RegisterVerb(),
+          ModifyVerb(),     UnregisterVerb(), WaitVerb(),     PollVerb(),
+          KeventVerb(),     RpcVerb(),        ContextVerb(),  DoctorVerb(),
+          CompletionVerb(), VersionVerb(),    HelpVerb()};
 }
 
 }  // namespace farpoll::cli

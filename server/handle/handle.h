@@ -7,10 +7,13 @@
 #include <sys/socket.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "base/clock.h"
+#include "base/readiness_mark.h"
 #include "base/unique_fd.h"
+#include "server/handle/bound_path.h"
 #include "server/handle/kinds.h"
 
 namespace farpoll::server {
@@ -27,7 +30,21 @@ struct Handle {
   std::int64_t bytes_read = 0;
   std::int64_t bytes_written = 0;
   MonotonicTime created = {};
+  // Of a file or a watch: as it was asked for. Empty for the rest.
+  std::string path;
+  // Of a socket bound to a path; removes it, before the socket is closed.
+  std::unique_ptr<BoundPath> bound_path;
+  // The last error of a socket that the kernel has told, and whether a Read or
+  // Write has yet to pass it on (see socket_state.h).
+  int socket_error = 0;
+  bool error_is_due = false;
+  // Written by the selectors that report this handle.
+  ReadinessMark readiness = {};
 
+  // As people would say it: "in", or "handle 7".
+  std::string Text() const {
+    return name.empty() ? "handle " + std::to_string(id) : name;
+  }
   bool is_socket() const { return socket_type != 0; }
   // Knows no end of file: an empty read is a message.
   bool is_datagram() const { return socket_type == SOCK_DGRAM; }

@@ -1,86 +1,152 @@
 #include "server/handle/io.h"
 
 #include <poll.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/errno_status.h"
+#include "server/handle/byte_io.h"
+#include "server/handle/counter.h"
 #include "server/handle/kinds.h"
+#include "server/handle/path_watch.h"
+#include "server/handle/socket_io.h"
 
 namespace farpoll::server {
 namespace {
 
 constexpr short kEveryBit = 0x3fff;
 
-absl::Status IoError(int number, absl::string_view call, const Handle& handle) {
-  return ErrnoStatus(
-      number, call,
-      handle.name.empty() ? absl::StrCat("handle ", handle.id) : handle.name);
+absl::Status BadContent(absl::string_view field, const Handle& handle) {
+  return MakeError(EINVAL, "BAD_CONTENT", field,
+                   absl::StrCat(handle.Text(), " (", InfoOf(handle.kind).name,
+                                ") takes no ", field));
+}
+
+absl::StatusOr<ReadResult> ReadBytes(Handle& handle,
+                                     const ReadOptions& options) {
+  if (handle.is_socket()) {
+    return ReceiveSome(handle, options);
+  }
+  if (options.out_of_band) {
+    return ErrnoStatus(ENOTSOCK, "read", handle.Text());
+  }
+  return options.peek ? PeekBytes(handle, options.max_bytes)
+                      : TakeBytes(handle, options.max_bytes);
+}
+
+absl::StatusOr<ReadResult> ReadCount(Handle& handle) {
+  const absl::StatusOr<absl::optional<std::uint64_t>> count = TakeCount(handle);
+  if (!count.ok()) {
+    return count.status();
+  }
+  ReadResult result;
+  if (count->has_value()) {
+    result.outcome = ReadResult::Outcome::kData;
+    result.count = **count;
+  }
+  return result;
+}
+
+absl::StatusOr<ReadResult> ReadPathEvents(Handle& handle,
+                                          std::size_t max_bytes) {
+  absl::StatusOr<std::vector<PathEvent>> events =
+      TakePathEvents(handle, max_bytes);
+  if (!events.ok()) {
+    return events.status();
+  }
+  ReadResult result;
+  if (!events->empty()) {
+    result.outcome = ReadResult::Outcome::kData;
+    result.path_events = *std::move(events);
+  }
+  return result;
+}
+
+absl::StatusOr<ReadResult> ReadContent(Handle& handle,
+                                       const ReadOptions& options) {
+  const Content content = InfoOf(handle.kind).reads;
+  if (content == Content::kNothing) {
+    return ErrnoStatus(EBADF, "read", handle.Text());
+  }
+  if (content == Content::kBytes) {
+    return ReadBytes(handle, options);
+  }
+  if (options.peek) {
+    return CannotPeek(handle);
+  }
+  if (options.out_of_band) {
+    return ErrnoStatus(ENOTSOCK, "read", handle.Text());
+  }
+  return content == Content::kCount ? ReadCount(handle)
+                                    : ReadPathEvents(handle, options.max_bytes);
+}
+
+absl::StatusOr<WriteResult> WriteBytes(Handle& handle,
+                                       const WriteOptions& options) {
+  if (options.count.has_value()) {
+    return BadContent("count", handle);
+  }
+  if (handle.is_socket()) {
+    return SendSome(handle, options);
+  }
+  if (options.out_of_band) {
+    return ErrnoStatus(ENOTSOCK, "write", handle.Text());
+  }
+  if (options.destination != nullptr) {
+    return BadContent("destination", handle);
+  }
+  return PutBytes(handle, options.data);
+}
+
+absl::StatusOr<WriteResult> WriteCount(Handle& handle,
+                                       const WriteOptions& options) {
+  if (!options.data.empty() || !options.count.has_value()) {
+    return BadContent("data", handle);
+  }
+  const absl::StatusOr<bool> added = AddCount(handle, *options.count);
+  if (!added.ok()) {
+    return added.status();
+  }
+  return WriteResult{.would_block = !*added};
 }
 
 }  // namespace
 
-absl::StatusOr<ReadResult> ReadSome(Handle& handle, std::size_t max_bytes) {
-  if (InfoOf(handle.kind).reads == Content::kNothing) {
-    return IoError(EBADF, "read", handle);
-  }
-  ReadResult result;
-  // What is asked for may be far more than what is there: a buffer of that size
-  // would be zeroed for nothing. But a message that comes meanwhile must fit.
-  const auto there = static_cast<std::size_t>(ReadableBytes(handle));
-  const std::size_t least = handle.has_messages() && there == 0 ? max_bytes : 1;
-  result.data.resize(std::min(max_bytes, std::max(there, least)));
-  const ssize_t got =
-      handle.is_socket()
-          ? recv(handle.fd.get(), result.data.data(), result.data.size(), 0)
-          : read(handle.fd.get(), result.data.data(), result.data.size());
-  if (got < 0) {
-    const int number = errno;
-    if (number == EAGAIN || number == EINTR) {
-      return ReadResult{};
+absl::StatusOr<ReadResult> ReadSome(Handle& handle,
+                                    const ReadOptions& options) {
+  absl::StatusOr<ReadResult> result = ReadContent(handle, options);
+  if (result.ok()) {
+    result->readiness = handle.readiness;
+    if (!options.peek) {
+      handle.bytes_read += static_cast<std::int64_t>(result->data.size());
     }
-    return IoError(number, "read", handle);
   }
-  result.data.resize(static_cast<std::size_t>(got));
-  result.outcome = got == 0 && !handle.is_datagram()
-                       ? ReadResult::Outcome::kEndOfFile
-                       : ReadResult::Outcome::kData;
-  handle.bytes_read += got;
   return result;
 }
 
-absl::StatusOr<WriteResult> WriteSome(Handle& handle, absl::string_view data) {
-  if (InfoOf(handle.kind).writes == Content::kNothing) {
-    return IoError(EBADF, "write", handle);
+absl::StatusOr<WriteResult> WriteSome(Handle& handle,
+                                      const WriteOptions& options) {
+  const Content content = InfoOf(handle.kind).writes;
+  if (content == Content::kNothing) {
+    return ErrnoStatus(EBADF, "write", handle.Text());
   }
-  if (data.empty() && !handle.is_datagram()) {
-    return WriteResult{};
+  absl::StatusOr<WriteResult> result = content == Content::kCount
+                                           ? WriteCount(handle, options)
+                                           : WriteBytes(handle, options);
+  if (result.ok()) {
+    result->readiness = handle.readiness;
+    handle.bytes_written += static_cast<std::int64_t>(result->bytes_written);
   }
-  const ssize_t put =
-      handle.is_socket()
-          ? send(handle.fd.get(), data.data(), data.size(), MSG_NOSIGNAL)
-          : write(handle.fd.get(), data.data(), data.size());
-  if (put < 0) {
-    const int number = errno;
-    if (number == EAGAIN || number == EINTR) {
-      return WriteResult{.bytes_written = 0, .would_block = true};
-    }
-    return IoError(number, "write", handle);
-  }
-  handle.bytes_written += put;
-  const auto written = static_cast<std::size_t>(put);
-  return WriteResult{.bytes_written = written,
-                     .would_block = written < data.size()};
+  return result;
 }
 
 absl::Status ShutDown(Handle& handle, int how) {
   if (shutdown(handle.fd.get(), how) != 0) {
-    return IoError(errno, "shutdown", handle);
+    return ErrnoStatus(errno, "shutdown", handle.Text());
   }
   return absl::OkStatus();
 }
@@ -92,12 +158,7 @@ std::uint16_t SampleReadiness(const Handle& handle) {
 }
 
 std::int64_t ReadableBytes(const Handle& handle) {
-  int bytes = 0;
-  if (InfoOf(handle.kind).reads != Content::kBytes ||
-      ioctl(handle.fd.get(), FIONREAD, &bytes) != 0) {
-    return 0;
-  }
-  return bytes;
+  return std::max<std::int64_t>(0, CountReadable(handle).value_or(0));
 }
 
 }  // namespace farpoll::server

@@ -20,12 +20,6 @@ constexpr std::int64_t kMostBytesInMessage = kMostBytes - 4096;
 constexpr std::int64_t kYearMs = std::int64_t{365} * 24 * 3600 * 1000;
 
 constexpr LimitField kFields[] = {
-    {"max_connections", &Limits::max_connections, 1, kMostObjects,
-     "connections open at once, of all callers; further ones are closed at "
-     "once"},
-    {"max_connection_streams", &Limits::max_connection_streams, 1, kMostObjects,
-     "calls in progress at once on a connection; further ones wait in the "
-     "client"},
     {"max_sessions", &Limits::max_sessions, 1, kMostObjects,
      "sessions open at once, of all callers"},
     {"max_handles", &Limits::max_handles, 0, kMostObjects,
@@ -43,8 +37,13 @@ constexpr LimitField kFields[] = {
      "bytes that one Read may ask for"},
     {"max_write_bytes", &Limits::max_write_bytes, 1, kMostBytesInMessage,
      "bytes that one Write may carry"},
+    {"max_transfer_bytes", &Limits::max_transfer_bytes, 1, 64 << 20,
+     "bytes that one Transfer may move"},
     {"max_pipe_bytes", &Limits::max_pipe_bytes, 4096, 1 << 30,
      "capacity that a pipe may be made with"},
+    {"max_listen_backlog", &Limits::max_listen_backlog, 1, 1 << 16,
+     "connections that may wait at a listener; the kernel has a bound of its "
+     "own (net.core.somaxconn)"},
     {"max_events", &Limits::max_events, 1, 16384,
      "events in one result of a wait"},
     {"max_credits", &Limits::max_credits, 1, 64,
@@ -55,9 +54,6 @@ constexpr LimitField kFields[] = {
      "lease of a session that asks for none, in milliseconds"},
     {"max_ttl_ms", &Limits::max_ttl_ms, 1, kYearMs,
      "longest lease that a session may ask for, in milliseconds"},
-    {"max_detached_ttl_ms", &Limits::max_detached_ttl_ms, 1, kYearMs,
-     "longest lease of a detached session, and what it gets when it asks for "
-     "none, in milliseconds"},
 };
 
 }  // namespace

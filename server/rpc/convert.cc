@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
+#include <limits>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -198,11 +199,13 @@ absl::StatusOr<SelectorKind> ToKind(v1::SelectorKind kind) {
       return SelectorKind::kPoll;
     case v1::SELECTOR_KIND_SELECT:
       return SelectorKind::kSelect;
+    case v1::SELECTOR_KIND_KQUEUE:
+      return SelectorKind::kKqueue;
     case v1::SELECTOR_KIND_DEFAULT:
       return SelectorKind::kDefault;
     default:
       return MakeError(EINVAL, "BAD_KIND", "kind",
-                       "kind must be POLL, SELECT or DEFAULT");
+                       "kind must be POLL, SELECT, KQUEUE or DEFAULT");
   }
 }
 
@@ -212,6 +215,8 @@ v1::SelectorKind ToProto(SelectorKind kind) {
       return v1::SELECTOR_KIND_POLL;
     case SelectorKind::kSelect:
       return v1::SELECTOR_KIND_SELECT;
+    case SelectorKind::kKqueue:
+      return v1::SELECTOR_KIND_KQUEUE;
     case SelectorKind::kDefault:
       return v1::SELECTOR_KIND_DEFAULT;
   }
@@ -247,12 +252,60 @@ absl::StatusOr<Change> ToChange(const v1::Change& change) {
     case v1::Change::kRemove:
       return Change{.kind = Change::Kind::kUnregister,
                     .handle = ToReference(change.remove()),
-                    .interest = {}};
+                    .interest = {},
+                    .kevent = {}};
+    case v1::Change::kKevent:
+      return ToChange(change.kevent());
     case v1::Change::KIND_NOT_SET:
       break;
   }
   return MakeError(EINVAL, "BAD_CHANGE", "changes",
-                   "a change is neither add, modify nor remove");
+                   "a change is neither add, modify, remove nor kevent");
+}
+
+absl::StatusOr<Change> ToChange(const v1::Kevent& kevent) {
+  constexpr std::int32_t kLeastFilter =
+      std::numeric_limits<std::int16_t>::min();
+  constexpr std::int32_t kMostFilter = std::numeric_limits<std::int16_t>::max();
+  if (kevent.filter() < kLeastFilter || kevent.filter() > kMostFilter) {
+    return MakeError(
+        EINVAL, "BAD_KEVENT", "filter",
+        absl::StrCat("filter has more than 16 bits: ", kevent.filter()));
+  }
+  if (kevent.flags() > std::numeric_limits<std::uint16_t>::max()) {
+    return MakeError(
+        EINVAL, "BAD_KEVENT", "flags",
+        absl::StrCat("flags has more than 16 bits: ", kevent.flags()));
+  }
+  Change change;
+  change.kind = Change::Kind::kKevent;
+  change.handle.name = kevent.name();
+  change.kevent.ident = kevent.name().empty() ? kevent.ident() : 0;
+  change.kevent.filter = static_cast<std::int16_t>(kevent.filter());
+  change.kevent.flags = static_cast<std::uint16_t>(kevent.flags());
+  change.kevent.fflags = kevent.fflags();
+  change.kevent.data = kevent.data();
+  change.kevent.udata = kevent.udata();
+  return change;
+}
+
+void FillKevents(const NamedResult& named,
+                 google::protobuf::RepeatedPtrField<v1::Kevent>* kevents) {
+  const std::vector<TakenKevent>& taken = named.result.kevents;
+  kevents->Reserve(static_cast<int>(taken.size()));
+  for (std::size_t i = 0; i < taken.size(); ++i) {
+    const Kevent& event = taken[i].event;
+    v1::Kevent* const kevent = kevents->Add();
+    kevent->set_ident(event.ident);
+    kevent->set_filter(event.filter);
+    kevent->set_flags(event.flags);
+    kevent->set_fflags(event.fflags);
+    kevent->set_data(event.data);
+    kevent->set_udata(event.udata);
+    if (!named.names.empty()) {
+      kevent->set_name(named.names[i]);
+    }
+  }
 }
 
 }  // namespace farpoll::server

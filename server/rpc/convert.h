@@ -90,6 +90,12 @@ v1::HandleKind ToProto(HandleKind kind);
 //   Errors: INVALID_ARGUMENT (EINVAL) for a trigger that is none.
 absl::StatusOr<Change> ToChange(Change::Kind kind, const v1::Interest& item);
 absl::StatusOr<Change> ToChange(const v1::Change& change);
+//   Errors: INVALID_ARGUMENT (EINVAL) for a filter or flags over 16 bits.
+absl::StatusOr<Change> ToChange(const v1::Kevent& kevent);
+
+// Appends the kevents of a result, with names if it has them.
+void FillKevents(const NamedResult& named,
+                 google::protobuf::RepeatedPtrField<v1::Kevent>* kevents);
 
 // Appends the events of a result, with names if it has them.
 template <class Response>

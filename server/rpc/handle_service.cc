@@ -95,8 +95,8 @@ grpc::ServerUnaryReactor* HandleService::Read(
     grpc::CallbackServerContext* context, const v1::ReadRequest* request,
     v1::ReadResponse* response) {
   return AnswerWith(context, table_, request->session(), [&](Session& session) {
-    absl::StatusOr<ReadResult> result =
-        session.Read(ToReference(request->handle()), request->max_bytes());
+    absl::StatusOr<ReadResult> result = session.Read(
+        ToReference(request->handle()), {.max_bytes = request->max_bytes()});
     if (result.ok()) {
       response->set_data(std::move(result->data));
       response->set_outcome(ToProto(result->outcome));
@@ -109,8 +109,8 @@ grpc::ServerUnaryReactor* HandleService::Write(
     grpc::CallbackServerContext* context, const v1::WriteRequest* request,
     v1::WriteResponse* response) {
   return AnswerWith(context, table_, request->session(), [&](Session& session) {
-    const absl::StatusOr<WriteResult> result =
-        session.Write(ToReference(request->handle()), request->data());
+    const absl::StatusOr<WriteResult> result = session.Write(
+        ToReference(request->handle()), {.data = request->data()});
     if (result.ok()) {
       response->set_bytes_written(
           static_cast<std::int32_t>(result->bytes_written));

@@ -8,16 +8,10 @@
 
 namespace farpoll::server {
 
-KeepAliveStream* KeepAliveStream::Start(
-    SessionTable* table, const absl::StatusOr<Principal>& caller) {
-  const std::shared_ptr<KeepAliveStream> stream(
-      new KeepAliveStream(table, caller));
+KeepAliveStream* KeepAliveStream::Start(SessionTable* table) {
+  const std::shared_ptr<KeepAliveStream> stream(new KeepAliveStream(table));
   stream->self_ = stream;
-  if (caller.ok()) {
-    stream->StartRead(&stream->request_);
-  } else {
-    stream->End(caller.status());
-  }
+  stream->StartRead(&stream->request_);
   return stream.get();
 }
 
@@ -51,7 +45,7 @@ absl::Status KeepAliveStream::Renew() {
     return absl::OkStatus();
   }
   absl::StatusOr<std::shared_ptr<Session>> found =
-      table_.Find(*caller_, request_.session());
+      table_.Find(request_.session());
   if (!found.ok()) {
     return found.status();
   }

@@ -55,6 +55,9 @@ class SelectorService final : public v1::SelectorService::CallbackService {
   grpc::ServerUnaryReactor* Poll(grpc::CallbackServerContext* context,
                                  const v1::PollRequest* request,
                                  v1::PollResponse* response) override;
+  grpc::ServerUnaryReactor* Control(grpc::CallbackServerContext* context,
+                                    const v1::ControlRequest* request,
+                                    v1::ControlResponse* response) override;
   grpc::ServerUnaryReactor* Select(grpc::CallbackServerContext* context,
                                    const v1::SelectRequest* request,
                                    v1::SelectResponse* response) override;

@@ -32,12 +32,9 @@ bool WaitCall::FinishOnce(const absl::Status& status) {
 template <class Call, class Request>
 grpc::ServerUnaryReactor* WaitCall::Run(std::shared_ptr<Call> call,
                                         SessionTable& table,
-                                        const absl::StatusOr<Principal>& caller,
                                         const Request& request) {
   call->self_ = call;
-  const absl::Status begun =
-      caller.ok() ? call->Begin(table, *caller, request) : caller.status();
-  if (!begun.ok()) {
+  if (const absl::Status begun = call->Begin(table, request); !begun.ok()) {
     call->FinishOnce(begun);
   } else {
     call->Look();
@@ -47,14 +44,13 @@ grpc::ServerUnaryReactor* WaitCall::Run(std::shared_ptr<Call> call,
 
 template <class Request>
 absl::StatusOr<Timeout> WaitCall::Open(SessionTable& table,
-                                       const Principal& caller,
                                        const Request& request) {
   const absl::StatusOr<Timeout> timeout = ToTimeout(request);
   if (!timeout.ok()) {
     return timeout;
   }
   absl::StatusOr<std::shared_ptr<Session>> session =
-      table.Find(caller, request.session());
+      table.Find(request.session());
   if (!session.ok()) {
     return session.status();
   }
@@ -64,16 +60,15 @@ absl::StatusOr<Timeout> WaitCall::Open(SessionTable& table,
 
 // ---- Poll.
 
-grpc::ServerUnaryReactor* PollCall::Start(
-    SessionTable& table, const absl::StatusOr<Principal>& caller,
-    const v1::PollRequest& request, v1::PollResponse* response) {
-  return Run(std::shared_ptr<PollCall>(new PollCall(response)), table, caller,
-             request);
+grpc::ServerUnaryReactor* PollCall::Start(SessionTable& table,
+                                          const v1::PollRequest& request,
+                                          v1::PollResponse* response) {
+  return Run(std::shared_ptr<PollCall>(new PollCall(response)), table, request);
 }
 
-absl::Status PollCall::Begin(SessionTable& table, const Principal& caller,
+absl::Status PollCall::Begin(SessionTable& table,
                              const v1::PollRequest& request) {
-  const absl::StatusOr<Timeout> timeout = Open(table, caller, request);
+  const absl::StatusOr<Timeout> timeout = Open(table, request);
   if (!timeout.ok()) {
     return timeout.status();
   }
@@ -112,16 +107,16 @@ void PollCall::OnUndelivered() {
 
 // ---- Select.
 
-grpc::ServerUnaryReactor* SelectCall::Start(
-    SessionTable& table, const absl::StatusOr<Principal>& caller,
-    const v1::SelectRequest& request, v1::SelectResponse* response) {
+grpc::ServerUnaryReactor* SelectCall::Start(SessionTable& table,
+                                            const v1::SelectRequest& request,
+                                            v1::SelectResponse* response) {
   return Run(std::shared_ptr<SelectCall>(new SelectCall(response)), table,
-             caller, request);
+             request);
 }
 
-absl::Status SelectCall::Begin(SessionTable& table, const Principal& caller,
+absl::Status SelectCall::Begin(SessionTable& table,
                                const v1::SelectRequest& request) {
-  const absl::StatusOr<Timeout> timeout = Open(table, caller, request);
+  const absl::StatusOr<Timeout> timeout = Open(table, request);
   if (!timeout.ok()) {
     return timeout.status();
   }
@@ -166,6 +161,71 @@ void SelectCall::Answer(const SelectSets& sets) {
   response_->mutable_write()->Add(sets.write.begin(), sets.write.end());
   response_->mutable_except()->Add(sets.except.begin(), sets.except.end());
   FinishOnce(absl::OkStatus());
+}
+
+// ---- Control.
+
+grpc::ServerUnaryReactor* ControlCall::Start(SessionTable& table,
+                                             const v1::ControlRequest& request,
+                                             v1::ControlResponse* response) {
+  return Run(std::shared_ptr<ControlCall>(new ControlCall(response)), table,
+             request);
+}
+
+absl::Status ControlCall::Begin(SessionTable& table,
+                                const v1::ControlRequest& request) {
+  const absl::StatusOr<Timeout> timeout = Open(table, request);
+  if (!timeout.ok()) {
+    return timeout.status();
+  }
+  queue_ = ToReference(request.selector());
+  Session::ControlRequest control{.selector = queue_,
+                                  .changes = {},
+                                  .max_events = request.max_events(),
+                                  .timeout = *timeout,
+                                  .with_names = request.with_names()};
+  control.changes.reserve(static_cast<std::size_t>(request.changes_size()));
+  for (const v1::Kevent& kevent : request.changes()) {
+    absl::StatusOr<Change> change = ToChange(kevent);
+    if (!change.ok()) {
+      return change.status();
+    }
+    control.changes.push_back(*std::move(change));
+  }
+  absl::StatusOr<Session::ControlStart> start = session_->BeginControl(
+      control, std::static_pointer_cast<WaitSink>(shared_from_this()));
+  if (!start.ok()) {
+    return start.status();
+  }
+  if (start->answer.has_value()) {
+    Answer(*std::move(start->answer));
+  } else {
+    wait_ = start->wait;
+  }
+  return absl::OkStatus();
+}
+
+void ControlCall::Look() {
+  absl::optional<NamedResult> named = session_->TakeResult(wait_);
+  if (named.has_value()) {
+    Answer(*std::move(named));
+  }
+}
+
+void ControlCall::Answer(NamedResult named) {
+  FillKevents(named, response_->mutable_kevents());
+  response_->set_sampled_at_ns(ToNanoseconds(named.result.sampled_at));
+  sent_ = std::move(named.result);
+  if (!FinishOnce(absl::OkStatus())) {
+    // Ended or cancelled just before: nobody will see this result.
+    session_->GiveBack(queue_, *std::exchange(sent_, absl::nullopt));
+  }
+}
+
+void ControlCall::OnUndelivered() {
+  if (sent_.has_value()) {
+    session_->GiveBack(queue_, *sent_);
+  }
 }
 
 }  // namespace farpoll::server

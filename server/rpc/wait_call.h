@@ -1,5 +1,5 @@
-// server/rpc/wait_call.h: room: server/rpc. Unary calls that wait: Poll and
-// Select, each a wait of one result.
+// server/rpc/wait_call.h: room: server/rpc. Unary calls that wait: Poll, Select
+// and Control, each a wait of one result.
 // Threads: gRPC's pool; OnReady and OnEnded from any.
 #ifndef FARPOLL_SERVER_RPC_WAIT_CALL_H_
 #define FARPOLL_SERVER_RPC_WAIT_CALL_H_
@@ -14,12 +14,11 @@
 #include "absl/types/optional.h"
 #include "base/timeout.h"
 #include "farpoll/v1/selector.pb.h"
-#include "server/policy/principal.h"
 #include "server/session/session_table.h"
 
 namespace farpoll::server {
 
-// What Poll and Select share: the call finishes once, by the first of a result,
+// What they share: the call finishes once, by the first of a result,
 // the end of what it waits on, or its client's cancellation.
 class WaitCall : public grpc::ServerUnaryReactor,
                  public WaitSink,
@@ -35,15 +34,12 @@ class WaitCall : public grpc::ServerUnaryReactor,
   template <class Call, class Request>
   static grpc::ServerUnaryReactor* Run(std::shared_ptr<Call> call,
                                        SessionTable& table,
-                                       const absl::StatusOr<Principal>& caller,
                                        const Request& request);
 
-  // Judges the form of the request's timeout and finds its session, which must
-  // be the caller's.
+  // Finds the request's session and judges its timeout's form.
   //   Errors: INVALID_ARGUMENT, NOT_FOUND.
   template <class Request>
-  absl::StatusOr<Timeout> Open(SessionTable& table, const Principal& caller,
-                               const Request& request);
+  absl::StatusOr<Timeout> Open(SessionTable& table, const Request& request);
 
   // Answers if there is a result by now.
   virtual void Look() = 0;
@@ -64,18 +60,16 @@ class WaitCall : public grpc::ServerUnaryReactor,
 
 class PollCall final : public WaitCall {
  public:
-  // `caller` is as the gate found it.
-  static grpc::ServerUnaryReactor* Start(
-      SessionTable& table, const absl::StatusOr<Principal>& caller,
-      const v1::PollRequest& request, v1::PollResponse* response);
+  static grpc::ServerUnaryReactor* Start(SessionTable& table,
+                                         const v1::PollRequest& request,
+                                         v1::PollResponse* response);
 
  private:
   friend class WaitCall;
 
   explicit PollCall(v1::PollResponse* response) : response_(response) {}
 
-  absl::Status Begin(SessionTable& table, const Principal& caller,
-                     const v1::PollRequest& request);
+  absl::Status Begin(SessionTable& table, const v1::PollRequest& request);
   void Look() override;
   void OnUndelivered() override;
 
@@ -86,22 +80,41 @@ class PollCall final : public WaitCall {
 
 class SelectCall final : public WaitCall {
  public:
-  // `caller` is as the gate found it.
-  static grpc::ServerUnaryReactor* Start(
-      SessionTable& table, const absl::StatusOr<Principal>& caller,
-      const v1::SelectRequest& request, v1::SelectResponse* response);
+  static grpc::ServerUnaryReactor* Start(SessionTable& table,
+                                         const v1::SelectRequest& request,
+                                         v1::SelectResponse* response);
 
  private:
   friend class WaitCall;
 
   explicit SelectCall(v1::SelectResponse* response) : response_(response) {}
 
-  absl::Status Begin(SessionTable& table, const Principal& caller,
-                     const v1::SelectRequest& request);
+  absl::Status Begin(SessionTable& table, const v1::SelectRequest& request);
   void Look() override;
   void Answer(const SelectSets& sets);
 
   v1::SelectResponse* const response_;
+};
+
+class ControlCall final : public WaitCall {
+ public:
+  static grpc::ServerUnaryReactor* Start(SessionTable& table,
+                                         const v1::ControlRequest& request,
+                                         v1::ControlResponse* response);
+
+ private:
+  friend class WaitCall;
+
+  explicit ControlCall(v1::ControlResponse* response) : response_(response) {}
+
+  absl::Status Begin(SessionTable& table, const v1::ControlRequest& request);
+  void Look() override;
+  void Answer(NamedResult named);
+  void OnUndelivered() override;
+
+  v1::ControlResponse* const response_;
+  Reference queue_;
+  absl::optional<Result> sent_;
 };
 
 }  // namespace farpoll::server

@@ -9,17 +9,10 @@
 
 namespace farpoll::server {
 
-WaitStream* WaitStream::Start(SessionTable* table,
-                              const absl::StatusOr<Principal>& caller,
-                              std::int64_t epoch) {
-  const std::shared_ptr<WaitStream> stream(
-      new WaitStream(table, caller, epoch));
+WaitStream* WaitStream::Start(SessionTable* table, std::int64_t epoch) {
+  const std::shared_ptr<WaitStream> stream(new WaitStream(table, epoch));
   stream->self_ = stream;
-  if (caller.ok()) {
-    stream->StartRead(&stream->request_);
-  } else {
-    stream->End(caller.status());
-  }
+  stream->StartRead(&stream->request_);
   return stream.get();
 }
 
@@ -81,7 +74,7 @@ absl::Status WaitStream::Open(const v1::WaitOpen& open) {
     return timeout.status();
   }
   absl::StatusOr<std::shared_ptr<Session>> session =
-      table_.Find(*caller_, open.session());
+      table_.Find(open.session());
   if (!session.ok()) {
     return session.status();
   }
@@ -166,6 +159,7 @@ bool WaitStream::NextResponse() {
   response_.set_sequence(named->result.sequence);
   response_.set_timed_out(named->result.timed_out);
   FillEvents(*named, &response_);
+  FillKevents(*named, response_.mutable_kevents());
   return true;
 }
 

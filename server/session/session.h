@@ -28,16 +28,22 @@
 #include "base/mutex.h"
 #include "base/timeout.h"
 #include "server/authority/authority.h"
+#include "server/handle/endpoint.h"
+#include "server/handle/file.h"
 #include "server/handle/handle.h"
 #include "server/handle/io.h"
 #include "server/handle/makers.h"
+#include "server/handle/timer.h"
+#include "server/handle/transfer.h"
 #include "server/policy/limits.h"
 #include "server/policy/principal.h"
 #include "server/policy/quota.h"
+#include "server/policy/verb.h"
 #include "server/reactor/reactor.h"
 #include "server/session/reference.h"
 #include "server/session/sinks.h"
 #include "server/session/values.h"
+#include "server/wait/kevent_queue.h"
 #include "server/wait/selector.h"
 #include "server/wait/waiter.h"
 
@@ -94,14 +100,55 @@ class Session : public std::enable_shared_from_this<Session> {
   absl::StatusOr<std::pair<HandleInfo, HandleInfo>> CreateSocketPair(
       absl::string_view first_name, absl::string_view second_name, int type);
   absl::StatusOr<ReadResult> Read(const Reference& handle,
-                                  std::int64_t max_bytes);
+                                  const ReadRequest& request);
   absl::StatusOr<WriteResult> Write(const Reference& handle,
-                                    absl::string_view data);
+                                    const WriteRequest& request);
+  absl::StatusOr<TransferResult> Transfer(const Reference& from,
+                                          const Reference& to,
+                                          std::int64_t max_bytes);
   absl::Status ShutdownHandle(const Reference& handle, int how);
+  // Of a socket also its error; see TakeSocketError.
   absl::StatusOr<HandleInfo> GetHandle(const Reference& handle);
   absl::StatusOr<std::vector<HandleInfo>> ListHandles(std::int64_t after,
                                                       std::size_t count);
   absl::Status CloseHandle(const Reference& handle);
+
+  // ---- Sockets. (session_sockets.cc)
+  // Addresses are as SocketAddress reads them, and are judged by the owner's
+  // policy.
+
+  // `backlog` 0 is a common one.
+  absl::StatusOr<HandleInfo> Listen(absl::string_view name,
+                                    absl::string_view address,
+                                    std::int64_t backlog);
+  // The connection that has waited longest, as a handle called `name`.
+  struct AcceptResult {
+    absl::optional<HandleInfo> handle;  // none: nobody waits
+    ReadinessMark readiness;            // of the listener
+  };
+  absl::StatusOr<AcceptResult> Accept(const Reference& listener,
+                                      absl::string_view name);
+  absl::StatusOr<HandleInfo> Connect(absl::string_view name,
+                                     absl::string_view address);
+  // Either address may be empty, for none.
+  absl::StatusOr<HandleInfo> CreateDatagramSocket(absl::string_view name,
+                                                  absl::string_view local,
+                                                  absl::string_view peer);
+
+  // ---- Timers, counters, files and watches. (session_sources.cc)
+
+  absl::StatusOr<HandleInfo> CreateTimer(absl::string_view name,
+                                         const TimerSpec& spec);
+  absl::StatusOr<HandleInfo> CreateCounter(absl::string_view name,
+                                           std::uint64_t initial,
+                                           bool semaphore);
+  // Paths are absolute, and judged by the owner's policy.
+  absl::StatusOr<HandleInfo> OpenFile(absl::string_view name,
+                                      absl::string_view path,
+                                      const FileOptions& options);
+  absl::StatusOr<HandleInfo> WatchPath(absl::string_view name,
+                                       absl::string_view path,
+                                       std::uint32_t events);
 
   // ---- Selectors. (session_selectors.cc)
 
@@ -174,6 +221,27 @@ class Session : public std::enable_shared_from_this<Session> {
   //   Errors: FAILED_PRECONDITION (EBADF): a listed handle was closed.
   absl::optional<absl::StatusOr<SelectSets>> TakeSelect(StreamId wait);
 
+  // ---- Control. (session_control.cc)
+
+  struct ControlRequest {
+    Reference selector;
+    std::vector<Change> changes;  // of kKevent
+    std::int64_t max_events = 0;  // room, as in kevent(2)
+    Timeout timeout = Timeout::Forever();
+    bool with_names = false;
+  };
+  // kevent(2) on a kqueue: applies the changes, and then either has the answer
+  // at once or waits. Any number may wait on a queue, beside a Wait.
+  //   Errors: NOT_FOUND; INVALID_ARGUMENT (EINVAL: not a kqueue, negative
+  //     max_events or timeout, too many changes); that of a change whose entry
+  //     has no room; RESOURCE_EXHAUSTED (LIMIT_SESSION_STREAMS).
+  struct ControlStart {
+    absl::optional<NamedResult> answer;
+    StreamId wait = 0;  // when there is no answer yet
+  };
+  absl::StatusOr<ControlStart> BeginControl(const ControlRequest& request,
+                                            std::weak_ptr<WaitSink> sink);
+
  private:
   struct SelectorEntry;
   struct Wait;
@@ -212,6 +280,10 @@ class Session : public std::enable_shared_from_this<Session> {
   absl::StatusOr<std::pair<HandleInfo, HandleInfo>> AddPair(
       absl::StatusOr<DescriptorPair> descriptors, Handle first, Handle second)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The address that `text`, the request's `field`, writes, if the policy lets
+  // the owner use it so.
+  absl::StatusOr<Endpoint> Authorize(absl::string_view text,
+                                     absl::string_view field, Verb verb);
   absl::StatusOr<Handle*> FindHandle(const Reference& reference)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   HandleInfo Describe(const Handle& handle) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -219,7 +291,7 @@ class Session : public std::enable_shared_from_this<Session> {
   // also ends with a one-shot's report, and comes back when that is lost.
   std::size_t RegistrationsOf(std::int64_t handle_id) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  int FdOf(std::int64_t handle_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  Target TargetOf(std::int64_t handle_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   absl::StatusOr<SelectorEntry*> AddSelector(SelectorKind kind,
                                              absl::string_view name,
@@ -233,6 +305,30 @@ class Session : public std::enable_shared_from_this<Session> {
       SelectorEntry& entry, absl::Span<const Change> changes)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   ChangeOutcome ApplyOne(SelectorEntry& entry, const Change& change)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  ChangeOutcome ApplyKevent(SelectorEntry& entry, const Change& change)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The change's kevent, with the handle that it names as ident.
+  //   Errors: FAILED_PRECONDITION (EBADF): no handle has the name.
+  absl::StatusOr<Kevent> Resolve(const Change& change)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // INVALID_ARGUMENT (EINVAL, WRONG_KIND) unless the entry is a kqueue, or is
+  // none, as asked.
+  static absl::Status CheckIsKqueue(const SelectorEntry& entry, bool kqueue);
+  absl::StatusOr<std::vector<TakenKevent>> ApplyControl(
+      SelectorEntry& entry, const ControlRequest& request)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status CheckBounds(const ControlRequest& request) const;
+  // Applies the changes and, if none gave an entry, takes what is ready.
+  absl::StatusOr<Result> ControlNow(SelectorEntry& entry,
+                                    const ControlRequest& request)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::optional<Result> TakeControl(const Wait& wait)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Entries of changes go by the names that the changes used.
+  NamedResult NameControl(Result result, const ControlRequest& request)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  NamedResult Name(Result result, bool with_names)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Takes the selector apart; its wait, if any, ends without a word.
   void EraseSelector(std::int64_t id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -249,6 +345,9 @@ class Session : public std::enable_shared_from_this<Session> {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Has the reactor look after readiness and the deadline.
   void Arm(Wait& wait) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Who waits on a selector.
+  void AddWaiters(const SelectorEntry& entry, Wakeups* sinks)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void EndWaitLocked(StreamId id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::StatusOr<SelectLists> Resolve(const SelectRequest& request)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

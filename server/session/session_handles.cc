@@ -150,21 +150,24 @@ absl::StatusOr<Handle*> Session::FindHandle(const Reference& reference) {
   return &it->second;
 }
 
-int Session::FdOf(std::int64_t handle_id) {
+Target Session::TargetOf(std::int64_t handle_id) {
   const auto it = handles_.find(handle_id);
-  return it == handles_.end() ? -1 : it->second.fd.get();
+  if (it == handles_.end()) {
+    return {};
+  }
+  return {.fd = it->second.fd.get(), .mark = &it->second.readiness};
 }
 
 std::size_t Session::RegistrationsOf(std::int64_t handle_id) const {
   return static_cast<std::size_t>(std::count_if(
       selectors_.begin(), selectors_.end(), [handle_id](const auto& item) {
         const SelectorEntry& entry = *item.second;
-        return !entry.hidden && entry.selector->Find(handle_id) != nullptr;
+        return !entry.hidden && entry.source->Has(handle_id);
       }));
 }
 
 HandleInfo Session::Describe(const Handle& handle) {
-  return HandleInfo{
+  HandleInfo info{
       .id = handle.id,
       .name = handle.name,
       .kind = handle.kind,
@@ -174,12 +177,21 @@ HandleInfo Session::Describe(const Handle& handle) {
       .bytes_read = handle.bytes_read,
       .bytes_written = handle.bytes_written,
       .registrations = RegistrationsOf(handle.id),
-      .age = absl::FromChrono(context_.clock->Now() - handle.created)};
+      .age = absl::FromChrono(context_.clock->Now() - handle.created),
+      .readiness = handle.readiness,
+      .path = handle.path};
+  if (handle.is_socket()) {
+    info.socket = DescribeSocket(handle);
+  }
+  if (handle.kind == HandleKind::kTimer) {
+    info.timer = DescribeTimer(handle);
+  }
+  return info;
 }
 
 absl::StatusOr<ReadResult> Session::Read(const Reference& handle,
-                                         std::int64_t max_bytes) {
-  const absl::Status good = CheckByteCount("max_bytes", max_bytes, 1,
+                                         const ReadRequest& request) {
+  const absl::Status good = CheckByteCount("max_bytes", request.max_bytes, 1,
                                            context_.limits->max_read_bytes);
   if (!good.ok()) {
     return good;
@@ -189,23 +201,58 @@ absl::StatusOr<ReadResult> Session::Read(const Reference& handle,
   if (!found.ok()) {
     return found.status();
   }
-  return ReadSome(**found, static_cast<std::size_t>(max_bytes));
+  return ReadSome(**found,
+                  {.max_bytes = static_cast<std::size_t>(request.max_bytes),
+                   .peek = request.peek,
+                   .out_of_band = request.out_of_band});
 }
 
 absl::StatusOr<WriteResult> Session::Write(const Reference& handle,
-                                           absl::string_view data) {
+                                           const WriteRequest& request) {
   const absl::Status good =
-      CheckByteCount("data", static_cast<std::int64_t>(data.size()), 0,
+      CheckByteCount("data", static_cast<std::int64_t>(request.data.size()), 0,
                      context_.limits->max_write_bytes);
   if (!good.ok()) {
     return good;
+  }
+  absl::optional<Endpoint> destination;
+  if (!request.destination.empty()) {
+    absl::StatusOr<Endpoint> allowed =
+        Authorize(request.destination, "destination", Verb::kConnect);
+    if (!allowed.ok()) {
+      return allowed.status();
+    }
+    destination = *std::move(allowed);
   }
   MutexLock lock(&mu_);
   const absl::StatusOr<Handle*> found = FindHandle(handle);
   if (!found.ok()) {
     return found.status();
   }
-  return WriteSome(**found, data);
+  return WriteSome(
+      **found,
+      {.data = request.data,
+       .out_of_band = request.out_of_band,
+       .destination = destination.has_value() ? &*destination : nullptr,
+       .count = request.count});
+}
+
+absl::StatusOr<TransferResult> Session::Transfer(const Reference& from,
+                                                 const Reference& to,
+                                                 std::int64_t max_bytes) {
+  const absl::Status good = CheckByteCount("max_bytes", max_bytes, 1,
+                                           context_.limits->max_transfer_bytes);
+  if (!good.ok()) {
+    return good;
+  }
+  MutexLock lock(&mu_);
+  const absl::StatusOr<Handle*> source = FindHandle(from);
+  const absl::StatusOr<Handle*> destination = FindHandle(to);
+  if (!source.ok() || !destination.ok()) {
+    return source.ok() ? destination.status() : source.status();
+  }
+  return server::Transfer(**source, **destination,
+                          static_cast<std::size_t>(max_bytes));
 }
 
 absl::Status Session::ShutdownHandle(const Reference& handle, int how) {
@@ -222,6 +269,9 @@ absl::StatusOr<HandleInfo> Session::GetHandle(const Reference& handle) {
   const absl::StatusOr<Handle*> found = FindHandle(handle);
   if (!found.ok()) {
     return found.status();
+  }
+  if ((*found)->is_socket()) {
+    TakeSocketError(**found);
   }
   return Describe(**found);
 }
@@ -250,12 +300,9 @@ absl::Status Session::CloseHandle(const Reference& handle) {
     }
     const std::int64_t id = (*found)->id;
     for (const auto& [selector_id, entry] : selectors_) {
-      if (entry->selector->Find(id) == nullptr) {
-        continue;
-      }
-      entry->selector->HandleClosed(id);
-      if (const Wait* wait = FindWait(entry->wait)) {
-        wakeups.push_back(wait->sink);
+      if (entry->source->Has(id)) {
+        entry->source->HandleClosed(id);
+        AddWaiters(*entry, &wakeups);
       }
     }
     handle_names_.erase((*found)->name);

@@ -14,11 +14,16 @@ namespace farpoll::server {
 struct Session::SelectorEntry {
   std::int64_t id = 0;
   std::string name;
+  SelectorKind kind = SelectorKind::kPoll;
   bool hidden = false;  // made for one Select; in no list, under no quota
+  // One of the two, by kind; `source` is that one.
   std::unique_ptr<Selector> selector;
+  std::unique_ptr<KeventQueue> queue;
+  Source* source = nullptr;
   std::unique_ptr<Waiter> waiter;
-  Reactor::WatchId watch = 0;  // of the selector's descriptor
-  StreamId wait = 0;           // the wait in progress, or 0
+  Reactor::WatchId watch = 0;      // of the source's descriptor
+  StreamId wait = 0;               // the wait in progress, or 0
+  std::vector<StreamId> controls;  // a kqueue's Control calls in progress
 };
 
 struct Session::SelectLists {
@@ -47,6 +52,10 @@ struct Session::Wait {
   Reactor::TimerId timer = 0;
   MonotonicTime timer_at = kNever;
   std::unique_ptr<SelectLists> lists;  // of a Select
+  // Of a Control, which has no credit of the waiter's.
+  bool control = false;
+  std::size_t max_events = 0;
+  MonotonicTime deadline = kNever;
 };
 
 }  // namespace farpoll::server

@@ -21,18 +21,30 @@ Reactor::Callback Session::WakeCallback(std::int64_t selector_id) {
 absl::StatusOr<Session::SelectorEntry*> Session::AddSelector(
     SelectorKind kind, absl::string_view name, bool hidden) {
   auto entry = std::make_unique<SelectorEntry>();
-  absl::StatusOr<std::unique_ptr<Selector>> selector =
-      Selector::Create(kind, context_.limits->max_selector_registrations);
-  if (!selector.ok()) {
-    return selector.status();
+  const std::int64_t id = ++*context_.last_id;
+  const std::int64_t most = context_.limits->max_selector_registrations;
+  if (kind == SelectorKind::kKqueue) {
+    auto queue = KeventQueue::Create(most, context_.handles, id);
+    if (!queue.ok()) {
+      return queue.status();
+    }
+    entry->queue = *std::move(queue);
+    entry->source = entry->queue.get();
+  } else {
+    auto selector = Selector::Create(kind, most, id);
+    if (!selector.ok()) {
+      return selector.status();
+    }
+    entry->selector = *std::move(selector);
+    entry->source = entry->selector.get();
   }
-  entry->id = ++*context_.last_id;
+  entry->id = id;
+  entry->kind = kind;
   entry->name = std::string(name);
   entry->hidden = hidden;
-  entry->selector = *std::move(selector);
-  entry->waiter = std::make_unique<Waiter>(entry->selector.get());
+  entry->waiter = std::make_unique<Waiter>(entry->source);
   const absl::StatusOr<Reactor::WatchId> watch =
-      context_.reactor->Watch(entry->selector->fd(), WakeCallback(entry->id));
+      context_.reactor->Watch(entry->source->fd(), WakeCallback(entry->id));
   if (!watch.ok()) {
     return watch.status();
   }
@@ -93,9 +105,9 @@ absl::StatusOr<Session::SelectorEntry*> Session::FindSelector(
 SelectorInfo Session::Describe(const SelectorEntry& entry) const {
   return SelectorInfo{.id = entry.id,
                       .name = entry.name,
-                      .kind = entry.selector->kind(),
-                      .registrations = entry.selector->size(),
-                      .waiting = entry.wait != 0};
+                      .kind = entry.kind,
+                      .registrations = entry.source->size(),
+                      .waiting = entry.wait != 0 || !entry.controls.empty()};
 }
 
 absl::StatusOr<SelectorInfo> Session::GetSelector(const Reference& selector) {
@@ -129,6 +141,9 @@ void Session::EraseSelector(std::int64_t id) {
   if (entry.wait != 0) {
     EndWaitLocked(entry.wait);
   }
+  while (!entry.controls.empty()) {
+    EndWaitLocked(entry.controls.back());
+  }
   context_.reactor->Unwatch(entry.watch);
   selector_names_.erase(entry.name);
   hidden_selectors_ -= entry.hidden ? 1 : 0;
@@ -143,9 +158,9 @@ absl::Status Session::CloseSelector(const Reference& selector) {
     if (!entry.ok()) {
       return entry.status();
     }
-    if (const Wait* wait = FindWait((*entry)->wait)) {
-      ended.push_back(wait->sink);
-    }
+    Wakeups waiting;
+    AddWaiters(**entry, &waiting);
+    ended.assign(waiting.begin(), waiting.end());
     EraseSelector((*entry)->id);
   }
   TellEnded(ended, ClosedError(selector.Text("selector")));
@@ -180,22 +195,35 @@ absl::StatusOr<std::vector<ChangeOutcome>> Session::ApplyLocked(
 }
 
 ChangeOutcome Session::ApplyOne(SelectorEntry& entry, const Change& change) {
+  const bool kevent = change.kind == Change::Kind::kKevent;
+  if (const absl::Status fits = CheckIsKqueue(entry, kevent); !fits.ok()) {
+    return ChangeOutcome{0, fits};
+  }
+  if (kevent) {
+    return ApplyKevent(entry, change);
+  }
   const absl::StatusOr<Handle*> found = FindHandle(change.handle);
   if (!found.ok()) {
     return ChangeOutcome{0, found.status()};
   }
-  const Handle& handle = **found;
+  Handle& handle = **found;
   Selector& selector = *entry.selector;
   switch (change.kind) {
     case Change::Kind::kRegister:
+      // A Select answers with sets, not with events that could be held.
       return ChangeOutcome{
-          handle.id,
-          selector.Register(handle.id, handle.fd.get(), change.interest)};
+          handle.id, selector.Register(
+                         handle.id,
+                         {.fd = handle.fd.get(),
+                          .mark = entry.hidden ? nullptr : &handle.readiness},
+                         change.interest)};
     case Change::Kind::kModify:
       return ChangeOutcome{handle.id,
                            selector.Modify(handle.id, change.interest)};
     case Change::Kind::kUnregister:
       return ChangeOutcome{handle.id, selector.Unregister(handle.id)};
+    case Change::Kind::kKevent:
+      break;
   }
   return ChangeOutcome{handle.id, absl::InternalError("unknown change")};
 }
@@ -206,6 +234,9 @@ absl::StatusOr<std::vector<RegistrationInfo>> Session::ListRegistrations(
   const absl::StatusOr<SelectorEntry*> entry = FindSelector(selector);
   if (!entry.ok()) {
     return entry.status();
+  }
+  if (const absl::Status fits = CheckIsKqueue(**entry, false); !fits.ok()) {
+    return fits;
   }
   std::vector<RegistrationInfo> list;
   for (const Registration& registration :
@@ -222,6 +253,9 @@ absl::StatusOr<RegistrationInfo> Session::GetRegistration(
   const absl::StatusOr<SelectorEntry*> entry = FindSelector(selector);
   if (!entry.ok()) {
     return entry.status();
+  }
+  if (const absl::Status fits = CheckIsKqueue(**entry, false); !fits.ok()) {
+    return fits;
   }
   const absl::StatusOr<Handle*> found = FindHandle(handle);
   if (!found.ok()) {

@@ -1,6 +1,7 @@
 // The waits of a session: Wait streams, Polls, and Selects.
 #include <poll.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -25,6 +26,11 @@ absl::StatusOr<StreamId> Session::BeginWaitLocked(
     SelectorEntry& entry, const WaitRequest& request,
     std::weak_ptr<WaitSink> sink) {
   const Limits& limits = *context_.limits;
+  if (request.single) {  // a Poll: a kqueue has Control for that
+    if (const absl::Status fits = CheckIsKqueue(entry, false); !fits.ok()) {
+      return fits;
+    }
+  }
   if (request.max_events < 0 || request.max_events > limits.max_events) {
     return MakeError(
         EINVAL, "LIMIT_EVENTS", "max_events",
@@ -32,7 +38,7 @@ absl::StatusOr<StreamId> Session::BeginWaitLocked(
                      "; it must be from 0 to ", limits.max_events));
   }
   const absl::StatusOr<absl::Duration> timeout =
-      CheckTimeout(entry.selector->kind(), request.timeout);
+      CheckTimeout(entry.kind, request.timeout);
   if (!timeout.ok()) {
     return timeout.status();
   }
@@ -50,7 +56,7 @@ absl::StatusOr<StreamId> Session::BeginWaitLocked(
           .resume_after = request.resume_after},
       context_.clock->Now(),
       [this](std::int64_t handle_id)
-          ABSL_NO_THREAD_SAFETY_ANALYSIS { return FdOf(handle_id); });
+          ABSL_NO_THREAD_SAFETY_ANALYSIS { return TargetOf(handle_id); });
   if (!begun.ok()) {
     DetachLocked(*id);
     return begun;
@@ -78,8 +84,9 @@ Session::SelectorEntry& Session::SelectorOf(const Wait& wait) {
 absl::optional<Result> Session::TakeLocked(Wait& wait) {
   Waiter& waiter = *SelectorOf(wait).waiter;
   const MonotonicTime now = context_.clock->Now();
-  absl::optional<Result> result =
-      wait.single ? waiter.TakeOnly(now) : waiter.Take(now);
+  absl::optional<Result> result = wait.control  ? TakeControl(wait)
+                                  : wait.single ? waiter.TakeOnly(now)
+                                                : waiter.Take(now);
   if (!result.has_value()) {
     Arm(wait);
   }
@@ -88,11 +95,12 @@ absl::optional<Result> Session::TakeLocked(Wait& wait) {
 
 void Session::Arm(Wait& wait) {
   SelectorEntry& entry = SelectorOf(wait);
-  if (!entry.waiter->wants_readiness()) {
+  if (!wait.control && !entry.waiter->wants_readiness()) {
     return;
   }
   context_.reactor->Arm(entry.watch);
-  const MonotonicTime deadline = entry.waiter->deadline();
+  const MonotonicTime deadline =
+      wait.control ? wait.deadline : entry.waiter->deadline();
   if (deadline == wait.timer_at) {
     return;
   }
@@ -111,11 +119,18 @@ void Session::OnSelectorReady(std::int64_t selector_id) {
     if (it == selectors_.end()) {
       return;
     }
-    if (const Wait* wait = FindWait(it->second->wait)) {
-      wakeups.push_back(wait->sink);
-    }
+    AddWaiters(*it->second, &wakeups);
   }
   Wake(wakeups);
+}
+
+void Session::AddWaiters(const SelectorEntry& entry, Wakeups* sinks) {
+  if (const Wait* wait = FindWait(entry.wait)) {
+    sinks->push_back(wait->sink);
+  }
+  for (const StreamId id : entry.controls) {
+    sinks->push_back(FindWait(id)->sink);
+  }
 }
 
 absl::optional<NamedResult> Session::TakeResult(StreamId wait_id) {
@@ -128,18 +143,29 @@ absl::optional<NamedResult> Session::TakeResult(StreamId wait_id) {
   if (!result.has_value()) {
     return absl::nullopt;
   }
-  NamedResult named;
-  if (wait->with_names) {
-    for (const ReadyEvent& event : result->events) {
-      const auto handle = handles_.find(event.handle_id);
-      named.names.push_back(handle == handles_.end() ? ""
-                                                     : handle->second.name);
-    }
-  }
-  named.result = *std::move(result);
+  NamedResult named = Name(*std::move(result), wait->with_names);
   if (wait->single) {
     EndWaitLocked(wait_id);
   }
+  return named;
+}
+
+NamedResult Session::Name(Result result, bool with_names) {
+  NamedResult named;
+  if (with_names) {
+    const auto add = [&](std::int64_t id) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+      const auto handle = handles_.find(id);
+      named.names.push_back(handle == handles_.end() ? ""
+                                                     : handle->second.name);
+    };
+    for (const ReadyEvent& event : result.events) {
+      add(event.handle_id);
+    }
+    for (const TakenKevent& taken : result.kevents) {
+      add(taken.handle_id);
+    }
+  }
+  named.result = std::move(result);
   return named;
 }
 
@@ -184,8 +210,13 @@ void Session::EndWaitLocked(StreamId wait_id) {
   waits_.erase(it);
   context_.reactor->Cancel(wait->timer);
   SelectorEntry& entry = SelectorOf(*wait);
-  entry.wait = 0;
-  entry.waiter->End();
+  if (wait->control) {
+    entry.controls.erase(
+        std::find(entry.controls.begin(), entry.controls.end(), wait_id));
+  } else {
+    entry.wait = 0;
+    entry.waiter->End();
+  }
   DetachLocked(wait_id);
   if (entry.hidden) {
     EraseSelector(entry.id);
@@ -201,11 +232,10 @@ void Session::GiveBack(const Reference& selector, const Result& result) {
       return;
     }
     (*entry)->waiter->Restore(
-        result, [this](std::int64_t handle_id)
-                    ABSL_NO_THREAD_SAFETY_ANALYSIS { return FdOf(handle_id); });
-    if (const Wait* wait = FindWait((*entry)->wait)) {
-      wakeups.push_back(wait->sink);
-    }
+        result, [this](std::int64_t handle_id) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+          return TargetOf(handle_id);
+        });
+    AddWaiters(**entry, &wakeups);
   }
   Wake(wakeups);
 }

@@ -10,12 +10,18 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "absl/types/optional.h"
+#include "base/readiness_mark.h"
 #include "selector/events.h"
+#include "selector/kqueue/kevent.h"
 #include "server/handle/handle.h"
+#include "server/handle/socket_state.h"
+#include "server/handle/timer.h"
 #include "server/session/reference.h"
+#include "server/wait/result.h"
 #include "server/wait/selector.h"
-#include "server/wait/waiter.h"
 
 namespace farpoll::server {
 
@@ -30,6 +36,21 @@ struct SessionInfo {
   std::size_t streams = 0;
 };
 
+// What a session is asked to read; see ReadOptions.
+struct ReadRequest {
+  std::int64_t max_bytes = 0;
+  bool peek = false;
+  bool out_of_band = false;
+};
+
+// What a session is asked to write; see WriteOptions.
+struct WriteRequest {
+  absl::string_view data;
+  bool out_of_band = false;
+  std::string destination = {};  // an address; empty for none
+  absl::optional<std::uint64_t> count = {};
+};
+
 struct HandleInfo {
   std::int64_t id = 0;
   std::string name;
@@ -41,6 +62,10 @@ struct HandleInfo {
   std::int64_t bytes_written = 0;
   std::size_t registrations = 0;
   absl::Duration age;
+  ReadinessMark readiness = {};
+  absl::optional<SocketState> socket = {};  // of a socket
+  absl::optional<TimerState> timer = {};    // of a timer
+  std::string path = {};                    // of a file or a watch
 };
 
 struct SelectorInfo {
@@ -62,18 +87,19 @@ struct ChangeOutcome {
   absl::StatusOr<std::int64_t> generation;
 };
 
-// One change of an interest set.
+// One change of an interest set, or of a kqueue.
 struct Change {
-  enum class Kind { kRegister, kModify, kUnregister };
+  enum class Kind { kRegister, kModify, kUnregister, kKevent };
   Kind kind = Kind::kRegister;
   Reference handle;
-  Interest interest;  // unused by kUnregister
+  Interest interest;  // of kRegister and kModify
+  Kevent kevent;      // of kKevent; `handle`, if it has a name, is its ident
 };
 
 // A result with the names of its handles, when they were asked for.
 struct NamedResult {
   Result result;
-  std::vector<std::string> names;  // empty, or one for each event
+  std::vector<std::string> names;  // empty, or one for each event or kevent
 };
 
 // Positions in the lists of a Select.

@@ -13,7 +13,16 @@ namespace {
 
 // The bits that a kind takes: one for each of its sets or directions.
 constexpr Events AskableEvents(SelectorKind kind) {
-  return kind == SelectorKind::kSelect ? kIn | kOut | kPriority : kIn | kOut;
+  switch (kind) {
+    case SelectorKind::kSelect:
+      return kIn | kOut | kPriority;
+    case SelectorKind::kDefault:
+      return kIn | kOut;
+    case SelectorKind::kPoll:
+    case SelectorKind::kKqueue:
+      break;
+  }
+  return 0;
 }
 
 Events SelectReported(Events seen, Events asked) {
@@ -58,6 +67,8 @@ Events ReportedEvents(SelectorKind kind, Events seen, Events asked) {
       return seen;
     case SelectorKind::kSelect:
       return SelectReported(seen, asked);
+    case SelectorKind::kKqueue:
+      break;
     case SelectorKind::kDefault:
       return PollEventsOf(SelectorEventsOf(seen, ToSelectorEvents(asked)));
   }
@@ -72,6 +83,7 @@ absl::StatusOr<absl::Duration> CheckTimeout(SelectorKind kind,
     case SelectorKind::kPoll:
       return PollTimeout(timeout);
     case SelectorKind::kSelect:
+    case SelectorKind::kKqueue:  // kevent(2) judges as select(2) does
       return SelectTimeout(timeout);
     case SelectorKind::kDefault:
       return SelectorTimeout(timeout);

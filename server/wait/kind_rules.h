@@ -20,6 +20,7 @@ enum class SelectorKind {
   kPoll,     // select.poll()
   kSelect,   // select.select(): IN, OUT, PRI stand for its three sets
   kDefault,  // selectors.DefaultSelector: IN, OUT for READ, WRITE
+  kKqueue,   // select.kqueue(): takes kevents, and no events at all
 };
 
 // Judges the events asked for; absent means the kind's default, if it has one.

@@ -20,7 +20,7 @@ absl::Status NotRegistered(std::int64_t handle_id) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Selector>> Selector::Create(
-    SelectorKind kind, std::int64_t max_registrations) {
+    SelectorKind kind, std::int64_t max_registrations, std::int64_t id) {
   absl::StatusOr<std::unique_ptr<InterestSet>> interest =
       InterestSet::Create(InterestSet::Custody::kOwned);
   if (!interest.ok()) {
@@ -31,13 +31,15 @@ absl::StatusOr<std::unique_ptr<Selector>> Selector::Create(
     return fd.status();
   }
   return std::unique_ptr<Selector>(
-      new Selector(kind, max_registrations, *std::move(interest), *fd));
+      new Selector(kind, max_registrations, id, *std::move(interest), *fd));
 }
 
 Selector::Selector(SelectorKind kind, std::int64_t max_registrations,
-                   std::unique_ptr<InterestSet> interest, int fd)
+                   std::int64_t id, std::unique_ptr<InterestSet> interest,
+                   int fd)
     : kind_(kind),
       max_registrations_(max_registrations),
+      id_(id),
       interest_(std::move(interest)),
       fd_(fd) {}
 
@@ -47,7 +49,8 @@ Trigger Selector::KernelTrigger(const Registration& registration) const {
              : registration.trigger;
 }
 
-absl::Status Selector::AddSlot(const Registration& registration, int fd) {
+absl::Status Selector::AddSlot(const Registration& registration,
+                               Target target) {
   // NVAL reports that nobody has taken count too, so that they are bounded.
   if (static_cast<std::int64_t>(size() + closed_.size()) >=
       max_registrations_) {
@@ -56,9 +59,9 @@ absl::Status Selector::AddSlot(const Registration& registration, int fd) {
   }
   auto slot = std::make_unique<Slot>();
   slot->registration = registration;
-  slot->fd = fd;
+  slot->target = target;
   const absl::StatusOr<RegistrationToken> token = interest_->Add(
-      fd, registration.asked, KernelTrigger(registration),
+      target.fd, registration.asked, KernelTrigger(registration),
       static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(slot.get())));
   if (!token.ok()) {
     return token.status();
@@ -69,7 +72,8 @@ absl::Status Selector::AddSlot(const Registration& registration, int fd) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::int64_t> Selector::Register(std::int64_t handle_id, int fd,
+absl::StatusOr<std::int64_t> Selector::Register(std::int64_t handle_id,
+                                                Target target,
                                                 const Interest& interest) {
   if (by_handle_.contains(handle_id)) {
     if (RegisterReplaces(kind_)) {
@@ -90,7 +94,7 @@ absl::StatusOr<std::int64_t> Selector::Register(std::int64_t handle_id, int fd,
                            .cookie = interest.cookie,
                            .generation = last_generation_ + 1,
                            .order = last_order_ + 1},
-              fd);
+              target);
   if (!added.ok()) {
     return added;
   }
@@ -178,15 +182,14 @@ void Selector::TakeClosed(std::size_t max_events,
   closed_.erase(closed_.begin(), end);
 }
 
-std::vector<ReadyEvent> Selector::Collect(std::size_t max_events,
-                                          std::vector<Registration>* removed) {
-  std::vector<ReadyEvent> events;
+void Selector::Collect(std::size_t max_events, Result* result) {
+  std::vector<ReadyEvent>& events = result->events;
   if (!closed_.empty()) {
     TakeClosed(max_events, &events);
   }
   const std::size_t room = std::min(max_events - events.size(), size());
   if (room == 0) {
-    return events;
+    return;
   }
   if (room_.size() < room) {
     room_.resize(room);
@@ -194,7 +197,7 @@ std::vector<ReadyEvent> Selector::Collect(std::size_t max_events,
   const absl::StatusOr<std::size_t> count =
       interest_->Collect(absl::MakeSpan(room_.data(), room));
   if (!count.ok()) {
-    return events;
+    return;
   }
   events.reserve(events.size() + *count);
   for (std::size_t i = 0; i < *count; ++i) {
@@ -210,17 +213,18 @@ std::vector<ReadyEvent> Selector::Collect(std::size_t max_events,
     if (slot.muted) {
       Unmute(slot);
     }
-    events.push_back(ReadyEvent{.handle_id = registration.handle_id,
-                                .events = reported,
-                                .cookie = registration.cookie,
-                                .generation = registration.generation,
-                                .order = registration.order});
+    events.push_back(ReadyEvent{
+        .handle_id = registration.handle_id,
+        .events = reported,
+        .cookie = registration.cookie,
+        .generation = registration.generation,
+        .order = registration.order,
+        .readiness = NoteReport(slot.target, id_, result->sequence)});
     if (registration.trigger == Trigger::kOneShot) {
-      removed->push_back(registration);
+      result->removed.push_back(registration);
       Erase(registration.handle_id);
     }
   }
-  return events;
 }
 
 absl::Status Selector::Rearm(Slot& slot) {
@@ -233,7 +237,7 @@ absl::Status Selector::Rearm(Slot& slot) {
                              data);
   }
   const absl::StatusOr<RegistrationToken> token =
-      interest_->Add(slot.fd, slot.registration.asked, trigger, data);
+      interest_->Add(slot.target.fd, slot.registration.asked, trigger, data);
   if (token.ok()) {
     slot.token = *token;
   }
@@ -259,7 +263,7 @@ void Selector::Unmute(Slot& slot) {
   (void)interest_->Remove(std::exchange(slot.token, 0));
 }
 
-void Selector::SetQuiet(bool quiet, const std::vector<ReadyEvent>& standing) {
+void Selector::SetQuiet(bool quiet, const std::deque<Result>& standing) {
   if (quiet == quiet_) {
     return;
   }
@@ -274,48 +278,49 @@ void Selector::SetQuiet(bool quiet, const std::vector<ReadyEvent>& standing) {
   }
   // What the client has not dealt with yet leaves the set until it has: a
   // modification alone could not silence a hang-up.
-  for (const ReadyEvent& event : standing) {
-    const auto it = by_handle_.find(event.handle_id);
-    if (it == by_handle_.end() || it->second->token == 0 ||
-        it->second->registration.generation != event.generation ||
-        it->second->registration.trigger != Trigger::kLevel) {
-      continue;
+  for (const Result& result : standing) {
+    for (const ReadyEvent& event : result.events) {
+      Slot* const slot = Reported(event);
+      if (slot != nullptr && slot->token != 0 &&
+          slot->registration.trigger == Trigger::kLevel) {
+        (void)interest_->Remove(std::exchange(slot->token, 0));
+      }
     }
-    (void)interest_->Remove(std::exchange(it->second->token, 0));
   }
 }
 
-void Selector::Acknowledge(const std::vector<ReadyEvent>& events) {
+Selector::Slot* Selector::Reported(const ReadyEvent& event) {
+  const auto it = by_handle_.find(event.handle_id);
+  return it != by_handle_.end() &&
+                 it->second->registration.generation == event.generation
+             ? it->second.get()
+             : nullptr;
+}
+
+void Selector::Acknowledge(const Result& result) {
   if (!quiet_) {
     return;
   }
-  for (const ReadyEvent& event : events) {
-    const auto it = by_handle_.find(event.handle_id);
-    if (it != by_handle_.end() &&
-        it->second->registration.generation == event.generation &&
-        it->second->registration.trigger == Trigger::kLevel) {
-      (void)Rearm(*it->second);
+  for (const ReadyEvent& event : result.events) {
+    Slot* const slot = Reported(event);
+    if (slot != nullptr && slot->registration.trigger == Trigger::kLevel) {
+      (void)Rearm(*slot);
     }
   }
 }
 
-void Selector::Restore(const std::vector<ReadyEvent>& events,
-                       const std::vector<Registration>& removed, FdOf fd_of) {
-  for (const ReadyEvent& event : events) {
+void Selector::Restore(const Result& result, TargetOf target_of) {
+  for (const ReadyEvent& event : result.events) {
     if ((event.events & kInvalid) != 0) {
       closed_.push_back(event);
-      continue;
-    }
-    const auto it = by_handle_.find(event.handle_id);
-    if (it != by_handle_.end() &&
-        it->second->registration.generation == event.generation) {
-      (void)Rearm(*it->second);
+    } else if (Slot* const slot = Reported(event)) {
+      (void)Rearm(*slot);
     }
   }
-  for (const Registration& registration : removed) {
-    const int fd = fd_of(registration.handle_id);
-    if (fd >= 0 && !by_handle_.contains(registration.handle_id)) {
-      (void)AddSlot(registration, fd);
+  for (const Registration& registration : result.removed) {
+    const Target target = target_of(registration.handle_id);
+    if (target.fd >= 0 && !by_handle_.contains(registration.handle_id)) {
+      (void)AddSlot(registration, target);
     }
   }
 }

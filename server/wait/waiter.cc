@@ -34,7 +34,7 @@ absl::Status Waiter::CheckCredits(std::int64_t credits,
 }
 
 absl::Status Waiter::Begin(const WaitOptions& options, MonotonicTime now,
-                           Selector::FdOf fd_of) {
+                           TargetOf target_of) {
   if (active_) {
     return MakeError(EBUSY, "WAIT_IN_PROGRESS", "selector",
                      "another wait is in progress on this selector");
@@ -55,7 +55,7 @@ absl::Status Waiter::Begin(const WaitOptions& options, MonotonicTime now,
   }
   if (!options.resume_after.has_value()) {
     for (const Result& result : std::exchange(unacked_, {})) {
-      selector_->Restore(result.events, result.removed, fd_of);
+      source_->Restore(result, target_of);
     }
   }
   active_ = true;
@@ -71,7 +71,7 @@ void Waiter::End() {
   active_ = false;
   credits_ = 0;
   deadline_ = kNever;
-  selector_->SetQuiet(false, {});
+  source_->SetQuiet(false, {});
 }
 
 absl::Status Waiter::Grant(std::int64_t acknowledge, std::int64_t credits,
@@ -100,7 +100,7 @@ absl::Status Waiter::Grant(std::int64_t acknowledge, std::int64_t credits,
 
 void Waiter::Forget(std::int64_t acknowledge) {
   while (!unacked_.empty() && unacked_.front().sequence <= acknowledge) {
-    selector_->Acknowledge(unacked_.front().events);
+    source_->Acknowledge(unacked_.front());
     unacked_.pop_front();
     resend_ -= std::min<std::size_t>(resend_, 1);
   }
@@ -114,11 +114,7 @@ void Waiter::UpdateQuiet() {
   if (credits_ + static_cast<std::int64_t>(unacked_.size()) <= 1) {
     return;  // once on, it stays on for this wait
   }
-  std::vector<ReadyEvent> standing;
-  for (const Result& result : unacked_) {
-    standing.insert(standing.end(), result.events.begin(), result.events.end());
-  }
-  selector_->SetQuiet(true, standing);
+  source_->SetQuiet(true, unacked_);
 }
 
 Result Waiter::Number(Result result, MonotonicTime now) {
@@ -142,8 +138,9 @@ absl::optional<Result> Waiter::Take(MonotonicTime now) {
     return absl::nullopt;
   }
   Result result;
-  result.events = selector_->Collect(options_.max_events, &result.removed);
-  if (result.events.empty()) {
+  result.sequence = last_sequence_ + 1;
+  source_->Collect(options_.max_events, &result);
+  if (result.empty()) {
     if (now < deadline_) {
       return absl::nullopt;
     }
@@ -165,8 +162,8 @@ absl::optional<Result> Waiter::TakeOnly(MonotonicTime now) {
   return result;
 }
 
-void Waiter::Restore(const Result& result, Selector::FdOf fd_of) {
-  selector_->Restore(result.events, result.removed, fd_of);
+void Waiter::Restore(const Result& result, TargetOf target_of) {
+  source_->Restore(result, target_of);
 }
 
 }  // namespace farpoll::server

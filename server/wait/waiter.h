@@ -16,18 +16,10 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "base/clock.h"
-#include "server/wait/selector.h"
+#include "server/wait/result.h"
+#include "server/wait/source.h"
 
 namespace farpoll::server {
-
-// One poll() call's worth.
-struct Result {
-  std::int64_t sequence = 0;  // from 1, without gaps, in a selector's life
-  std::vector<ReadyEvent> events;
-  std::vector<Registration> removed;  // one-shots that ended with it
-  bool timed_out = false;
-  MonotonicTime sampled_at;
-};
 
 struct WaitOptions {
   std::int64_t credits = 1;      // at the start
@@ -43,8 +35,8 @@ struct WaitOptions {
 // outlive the wait, for the next one to resume.
 class Waiter {
  public:
-  // `selector` is borrowed and outlives this.
-  explicit Waiter(Selector* selector) : selector_(selector) {}
+  // `source` is borrowed and outlives this.
+  explicit Waiter(Source* source) : source_(source) {}
 
   bool active() const { return active_; }
 
@@ -53,7 +45,7 @@ class Waiter {
   //     INVALID_ARGUMENT for credits not from 1 to what max_credits leaves, or
   //     a resume position that was never sent.
   absl::Status Begin(const WaitOptions& options, MonotonicTime now,
-                     Selector::FdOf fd_of);
+                     TargetOf target_of);
 
   // Ends the wait. Nothing is lost: see Begin() with resume_after.
   void End();
@@ -79,7 +71,7 @@ class Waiter {
   MonotonicTime deadline() const { return deadline_; }
 
   // Gives back a result that did not reach the client.
-  void Restore(const Result& result, Selector::FdOf fd_of);
+  void Restore(const Result& result, TargetOf target_of);
 
  private:
   absl::Status CheckCredits(std::int64_t credits, std::size_t unacked) const;
@@ -92,7 +84,7 @@ class Waiter {
   void UpdateQuiet();
   Result Number(Result result, MonotonicTime now);
 
-  Selector* const selector_;
+  Source* const source_;
   bool active_ = false;
   WaitOptions options_;
   std::int64_t credits_ = 0;

@@ -349,6 +349,42 @@ class CliTest(unittest.TestCase):
                          [{"handle": "out", "requested": ["WRITE"],
                            "returned": ["WRITE"]}])
 
+    def test_kevent(self):
+        self.ok("pipe", "in", "out")
+        self.fails(124, "kevent", "in,READ", "--timeout", "0")
+        self.ok("write", "out", "hello")
+        self.assertEqual(
+            self.ok("kevent", "in,READ,ADD|CLEAR", "out,WRITE"),
+            "IDENT  FILTER  FLAGS  FFLAGS  DATA   UDATA\n"
+            "in     READ    CLEAR  -       5      -\n"
+            "out    WRITE   -      -       65531  -\n")
+        self.assertEqual(
+            self.json("kevent", "in,read,add,,,7")["kevents"][0]["udata"], "7")
+
+    def test_kevent_refusals_are_events(self):
+        code, out, _ = self.run_it("kevent", "gone,READ", "1,USER,DELETE")
+        self.assertEqual(code, 1)
+        self.assertRegex(out, r"\ngone +READ +ERROR +- +EBADF +-\n"
+                              r"1 +USER +ERROR +- +ENOENT +-\n")
+        self.fails(2, "kevent")
+        self.fails(2, "kevent", "in,REED")
+        self.ok("selector", "create", "sel")
+        self.fails(67, "kevent", "in,READ", "--queue", "sel")
+
+    def test_kevent_queue_that_lasts(self):
+        self.ok("selector", "create", "q", "--kind", "kqueue")
+        self.ok("kevent", "--queue", "q", "--max", "0", "--changes", "-",
+                stdin=b"# comment\njob,USER,ADD|CLEAR\n\n")
+        self.fails(124, "kevent", "--queue", "q", "--timeout", "0")
+        watcher = self.start("kevent", "--queue", "q", "t,TIMER,ADD,,20",
+                             "job,USER,,NOTE_TRIGGER", "--follow", "--count",
+                             "3")
+        self.assertRegex(watcher.line(), "^IDENT")
+        words = [watcher.line().split()[:2] for _ in range(3)]
+        self.assertIn(["job", "USER"], words)
+        self.assertIn(["t", "TIMER"], words)
+        self.assertEqual(watcher.end()[0], 0)
+
     def test_three_terminals(self):
         self.ok("pipe", "in", "out")
         self.ok("register", "sel", "in:r")

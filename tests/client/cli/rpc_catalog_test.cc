@@ -73,7 +73,7 @@ TEST_F(RpcCatalogTest, EnumsShowShortNames) {
   EXPECT_THAT(
       EnumShortNames(
           *request->GetDescriptor()->FindFieldByName("kind")->enum_type()),
-      ElementsAre("poll", "select", "default"));
+      ElementsAre("poll", "select", "kqueue", "default"));
 }
 
 struct FlagRow {

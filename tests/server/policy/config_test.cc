@@ -5,6 +5,9 @@
 #include <sys/resource.h>
 
 #include <cerrno>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -103,6 +106,19 @@ TEST(ConfigTest, EverythingIsRead) {
   EXPECT_EQ(ops.quotas[0].second, 10);
   EXPECT_EQ(spec->inherited->name, "sockets");
   EXPECT_EQ(spec->inherited->owner, 7u);
+}
+
+TEST(ConfigTest, TheExampleIsGood) {
+  std::ifstream file(std::getenv("EXAMPLE_CONFIG"));
+  std::stringstream text;
+  text << file.rdbuf();
+
+  const auto spec = Read(text.str());
+
+  ASSERT_THAT(spec, IsOk());
+  EXPECT_EQ(spec->templates.size(), 2u);
+  EXPECT_EQ(spec->grants.size(), 3u);
+  EXPECT_EQ(spec->inherited->name, "sockets");
 }
 
 // ---- Bad ones: where, and what was expected.

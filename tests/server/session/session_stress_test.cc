@@ -68,8 +68,8 @@ class Worker {
         [this] { (void)session_->CreatePipe(Handle("r"), Handle("w"), 0); },
         [this] { (void)session_->CloseHandle(Name(Handle("r"))); },
         [this] { (void)session_->CloseHandle(Name(Handle("w"))); },
-        [this] { (void)session_->Write(Name(Handle("w")), "x"); },
-        [this] { (void)session_->Read(Name(Handle("r")), 1); },
+        [this] { (void)session_->Write(Name(Handle("w")), {.data = "x"}); },
+        [this] { (void)session_->Read(Name(Handle("r")), {.max_bytes = 1}); },
         [this] {
           (void)session_->CreateSelector(SelectorKind::kPoll, Selector());
         },
@@ -174,7 +174,7 @@ TEST_F(SessionStressTest, ManyThreadsOneSession) {
 
   EXPECT_EQ(session->Info().handles,
             static_cast<std::size_t>(table_.handles().used()));
-  EXPECT_THAT(table_.Delete(Principal::ThisProcess(), "shared"), IsOk());
+  EXPECT_THAT(table_.Delete("shared"), IsOk());
   EXPECT_EQ(table_.handles().used(), 0);
   Fence(*reactor_);
 }
@@ -193,7 +193,7 @@ TEST_F(SessionStressTest, TheSessionEndsUnderItsUsers) {
   while (table_.handles().used() == 0) {
     std::this_thread::yield();
   }
-  EXPECT_THAT(table_.Delete(Principal::ThisProcess(), "shared"), IsOk());
+  EXPECT_THAT(table_.Delete("shared"), IsOk());
   for (std::thread& thread : threads) {
     thread.join();
   }

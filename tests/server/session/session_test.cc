@@ -65,7 +65,9 @@ class OneSessionTest : public SessionTest {
     return sink_->ready();
   }
 
-  void PutByte() { EXPECT_THAT(session_->Write({.name = "out"}, "x"), IsOk()); }
+  void PutByte() {
+    EXPECT_THAT(session_->Write({.name = "out"}, {.data = "x"}), IsOk());
+  }
 
   std::shared_ptr<Session> session_;
   const std::shared_ptr<NotingSink> sink_ = std::make_shared<NotingSink>();

@@ -19,6 +19,7 @@
 namespace farpoll::server {
 
 inline constexpr std::int64_t kManyRegistrations = 1000;
+inline constexpr std::int64_t kSelectorId = 7;
 
 inline void PrintTo(const ReadyEvent& event, std::ostream* out) {
   *out << "handle " << event.handle_id << ":" << EventsToString(event.events)
@@ -44,19 +45,25 @@ class PipeHandles {
     pipes_.erase(id);
   }
 
-  // For Selector::FdOf.
-  int FdOf(std::int64_t id) const {
+  // For Source::Restore.
+  Target TargetOf(std::int64_t id) {
     const auto it = pipes_.find(id);
-    return it == pipes_.end() ? -1 : it->second.reader();
+    if (it == pipes_.end()) {
+      return {};
+    }
+    return {.fd = it->second.reader(), .mark = &marks_[id]};
   }
+  const ReadinessMark& MarkOf(std::int64_t id) { return marks_[id]; }
 
  private:
   std::map<std::int64_t, Pipe> pipes_;
+  std::map<std::int64_t, ReadinessMark> marks_;
 };
 
 inline std::unique_ptr<Selector> MakeSelector(
     SelectorKind kind, std::int64_t most = kManyRegistrations) {
-  absl::StatusOr<std::unique_ptr<Selector>> made = Selector::Create(kind, most);
+  absl::StatusOr<std::unique_ptr<Selector>> made =
+      Selector::Create(kind, most, kSelectorId);
   EXPECT_THAT(made, IsOk());
   return *std::move(made);
 }

@@ -29,7 +29,7 @@ class SelectorTest : public testing::Test {
   }
 
   absl::StatusOr<std::int64_t> Register(std::int64_t id, Interest interest) {
-    return selector_->Register(id, handles_.FdOf(id), interest);
+    return selector_->Register(id, handles_.TargetOf(id), interest);
   }
 
   // Makes a pipe with a byte in it and registers it.
@@ -41,13 +41,23 @@ class SelectorTest : public testing::Test {
   }
 
   std::vector<ReadyEvent> Collect(std::size_t room = kRoom) {
-    removed_.clear();
-    return selector_->Collect(room, &removed_);
+    last_ = Result();
+    selector_->Collect(room, &last_);
+    return last_.events;
   }
 
   void Restore(const std::vector<ReadyEvent>& events) {
-    selector_->Restore(events, removed_,
-                       [this](std::int64_t id) { return handles_.FdOf(id); });
+    Result result;
+    result.events = events;
+    result.removed = last_.removed;
+    selector_->Restore(
+        result, [this](std::int64_t id) { return handles_.TargetOf(id); });
+  }
+
+  void Acknowledge(const std::vector<ReadyEvent>& events) {
+    Result result;
+    result.events = events;
+    selector_->Acknowledge(result);
   }
 
   // Whether a reactor that watches the selector would be woken.
@@ -55,7 +65,7 @@ class SelectorTest : public testing::Test {
 
   PipeHandles handles_;
   std::unique_ptr<Selector> selector_ = MakeSelector(SelectorKind::kPoll);
-  std::vector<Registration> removed_;
+  Result last_;
 };
 
 // ---- Registrations.
@@ -195,7 +205,7 @@ TEST_F(SelectorTest, OneShotIsRemovedAndHandedOut) {
 
   EXPECT_THAT(Collect(), ElementsAre(Saw(1, kIn)));
 
-  EXPECT_THAT(removed_, ElementsAre(Field(&Registration::handle_id, 1)));
+  EXPECT_THAT(last_.removed, ElementsAre(Field(&Registration::handle_id, 1)));
   EXPECT_EQ(selector_->size(), 0u);
   EXPECT_THAT(selector_->Modify(1, {.events = kIn}), HasErrno(ENOENT));
 }
@@ -269,7 +279,7 @@ TEST_F(SelectorTest, QuietLevelWaitsForItsAcknowledgement) {
   EXPECT_THAT(Collect(), IsEmpty());
   EXPECT_FALSE(WouldWake());
 
-  selector_->Acknowledge(first);
+  Acknowledge(first);
   EXPECT_THAT(Collect(), ElementsAre(Saw(1, kIn)));
 }
 
@@ -289,11 +299,11 @@ TEST_F(SelectorTest, WhatStandsWhenQuietBeginsIsSilent) {
   const std::vector<ReadyEvent> standing = Collect();
   ASSERT_THAT(standing, ElementsAre(Saw(1, kHangup)));
 
-  selector_->SetQuiet(true, standing);
+  selector_->SetQuiet(true, {last_});
 
   EXPECT_THAT(Collect(), IsEmpty());
   EXPECT_FALSE(WouldWake());
-  selector_->Acknowledge(standing);
+  Acknowledge(standing);
   EXPECT_THAT(Collect(), ElementsAre(Saw(1, kHangup)));
 }
 
@@ -314,7 +324,7 @@ TEST_F(SelectorTest, AcknowledgingAnOlderGenerationDoesNothing) {
   ASSERT_THAT(selector_->Modify(1, {.events = kIn}), IsOk());
   ASSERT_THAT(Collect(), ElementsAre(Saw(1, kIn)));
 
-  selector_->Acknowledge(old);
+  Acknowledge(old);
 
   EXPECT_THAT(Collect(), IsEmpty());
 }

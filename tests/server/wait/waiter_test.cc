@@ -31,7 +31,7 @@ class WaiterTest : public testing::Test {
   }
   Pipe& Idle(std::int64_t id, Trigger trigger = Trigger::kLevel) {
     Pipe& pipe = handles_.Make(id);
-    EXPECT_THAT(selector_->Register(id, pipe.reader(),
+    EXPECT_THAT(selector_->Register(id, handles_.TargetOf(id),
                                     {.events = kIn, .trigger = trigger}),
                 IsOk());
     return pipe;
@@ -40,8 +40,9 @@ class WaiterTest : public testing::Test {
   absl::Status Begin(WaitOptions options) {
     options.max_credits = kWindow;
     options.max_events = options.max_events == 1 ? 64 : options.max_events;
-    return waiter_.Begin(options, clock_.Now(),
-                         [this](std::int64_t id) { return handles_.FdOf(id); });
+    return waiter_.Begin(options, clock_.Now(), [this](std::int64_t id) {
+      return handles_.TargetOf(id);
+    });
   }
 
   absl::optional<Result> Take() { return waiter_.Take(clock_.Now()); }
@@ -63,6 +64,35 @@ class WaiterTest : public testing::Test {
   const std::unique_ptr<Selector> selector_ = MakeSelector(SelectorKind::kPoll);
   Waiter waiter_{selector_.get()};
 };
+
+// ---- Marks.
+
+TEST_F(WaiterTest, EachReportIsNotedWithItsHandle) {
+  Ready(1);
+  Idle(2);
+  ASSERT_THAT(Begin({.credits = 1}), IsOk());
+
+  EXPECT_EQ(Must(1).at(0).readiness, 1);
+  ASSERT_THAT(Grant(1, 1), IsOk());
+  EXPECT_EQ(Must(2).at(0).readiness, 2);
+
+  EXPECT_EQ(handles_.MarkOf(1).generation, 2);
+  EXPECT_EQ(handles_.MarkOf(1).sequence, 2);
+  EXPECT_EQ(handles_.MarkOf(1).selector_id, kSelectorId);
+  EXPECT_EQ(handles_.MarkOf(2).generation, 0);
+}
+
+TEST_F(WaiterTest, AResultSentAgainIsNotNotedAgain) {
+  Ready(1);
+  ASSERT_THAT(Begin({.credits = 1}), IsOk());
+  Must(1);
+  waiter_.End();
+  ASSERT_THAT(Begin({.credits = 1, .resume_after = 0}), IsOk());
+
+  EXPECT_EQ(Must(1).at(0).readiness, 1);
+
+  EXPECT_EQ(handles_.MarkOf(1).generation, 1);
+}
 
 // ---- Credits.
 
@@ -398,7 +428,8 @@ TEST_F(WaiterTest, AResultGivenBackIsReportedAgain) {
   ASSERT_THAT(Begin({.credits = 1}), IsOk());
   const absl::optional<Result> lost = waiter_.TakeOnly(clock_.Now());
 
-  waiter_.Restore(*lost, [this](std::int64_t id) { return handles_.FdOf(id); });
+  waiter_.Restore(*lost,
+                  [this](std::int64_t id) { return handles_.TargetOf(id); });
 
   ASSERT_THAT(Begin({.credits = 1}), IsOk());
   EXPECT_THAT(waiter_.TakeOnly(clock_.Now())->events, ElementsAre(Saw(1, kIn)));

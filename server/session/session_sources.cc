@@ -1,0 +1,54 @@
+// The timers, counters, files and watches of a session.
+#include <utility>
+
+#include "server/handle/counter.h"
+#include "server/handle/file.h"
+#include "server/handle/path_watch.h"
+#include "server/handle/timer.h"
+#include "server/session/session.h"
+
+namespace farpoll::server {
+
+absl::StatusOr<HandleInfo> Session::CreateTimer(absl::string_view name,
+                                                const TimerSpec& spec) {
+  MutexLock lock(&mu_);
+  return MakeHandle(name, [&] { return MakeTimer(spec); });
+}
+
+absl::StatusOr<HandleInfo> Session::CreateCounter(absl::string_view name,
+                                                  std::uint64_t initial,
+                                                  bool semaphore) {
+  MutexLock lock(&mu_);
+  return MakeHandle(name, [&] { return MakeCounter(initial, semaphore); });
+}
+
+absl::StatusOr<HandleInfo> Session::OpenFile(absl::string_view name,
+                                             absl::string_view path,
+                                             const FileOptions& options) {
+  const FileAccess access = !options.write ? FileAccess::kRead
+                            : options.read ? FileAccess::kReadWrite
+                                           : FileAccess::kWrite;
+  const absl::StatusOr<PathPlan> plan =
+      context_.authority->AuthorizeOpen(owner_, path, access);
+  if (!plan.ok()) {
+    return plan.status();
+  }
+  const RootedPath place{plan->root, plan->relative};
+  MutexLock lock(&mu_);
+  return MakeHandle(name, [&] { return server::OpenFile(place, options); });
+}
+
+absl::StatusOr<HandleInfo> Session::WatchPath(absl::string_view name,
+                                              absl::string_view path,
+                                              std::uint32_t events) {
+  const absl::StatusOr<PathPlan> plan =
+      context_.authority->AuthorizeOpen(owner_, path, FileAccess::kRead);
+  if (!plan.ok()) {
+    return plan.status();
+  }
+  const RootedPath place{plan->root, plan->relative};
+  MutexLock lock(&mu_);
+  return MakeHandle(name, [&] { return server::WatchPath(place, events); });
+}
+
+}  // namespace farpoll::server

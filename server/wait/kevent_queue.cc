@@ -1,0 +1,471 @@
+#include "server/wait/kevent_queue.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "base/errno_status.h"
+#include "server/policy/limits.h"
+
+namespace farpoll::server {
+namespace {
+
+constexpr std::uint16_t kModes =
+    ev::kOneShot | ev::kClear | ev::kDispatch | ev::kReceipt;
+
+// Filters whose ident is a handle's id.
+constexpr std::array kHandleFilters = {
+    evfilt::kRead,  evfilt::kWrite, evfilt::kExcept,  evfilt::kEmpty,
+    evfilt::kVnode, evfilt::kProc,  evfilt::kProcdesc};
+
+bool NamesHandle(std::int16_t filter) {
+  return std::find(kHandleFilters.begin(), kHandleFilters.end(), filter) !=
+         kHandleFilters.end();
+}
+
+// Its condition can be looked at again at any time, where others count or
+// collect what happened.
+bool CanSampleAnew(std::int16_t filter) {
+  return filter == evfilt::kRead || filter == evfilt::kWrite ||
+         filter == evfilt::kExcept || filter == evfilt::kEmpty;
+}
+
+bool NeedsDescriptor(std::int16_t filter) {
+  return filter == evfilt::kTimer || filter == evfilt::kProc;
+}
+
+// Stays ready until the condition goes or the registration does.
+bool IsLevel(const Kevent& event) {
+  return (event.flags & (ev::kOneShot | ev::kClear | ev::kDispatch)) == 0;
+}
+
+std::string NameOf(const Kevent& change) {
+  return absl::StrCat(change.ident, ",", FilterToString(change.filter));
+}
+
+TakenKevent ErrorEntry(const Kevent& change, int number) {
+  TakenKevent entry;
+  entry.event = change;
+  entry.event.flags = ev::kError;
+  entry.event.fflags = 0;
+  entry.event.data = number;
+  return entry;
+}
+
+// A change of the queue's own, which says again what the client asked: any
+// change replaces it. USER's operations are done once only.
+Kevent Again(const Kevent& asked, std::uint16_t flags) {
+  Kevent change = asked;
+  change.flags = flags;
+  if (asked.filter == evfilt::kUser) {
+    change.fflags = note::kUserNop;
+  }
+  return change;
+}
+
+// The errno of a failed change; a limit of the server's has none of its own.
+int NumberOf(const absl::Status& status) {
+  const int number = ErrnoOf(status);
+  return number != 0 || status.ok() ? number : ENOSPC;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<KeventQueue>> KeventQueue::Create(
+    std::int64_t max_registrations, Quota* descriptors, std::int64_t id) {
+  absl::StatusOr<std::unique_ptr<Kqueue>> queue = Kqueue::Create();
+  if (!queue.ok()) {
+    return queue.status();
+  }
+  const absl::StatusOr<int> fd = (*queue)->fd();
+  if (!fd.ok()) {
+    return fd.status();
+  }
+  return std::unique_ptr<KeventQueue>(new KeventQueue(
+      *std::move(queue), *fd, max_registrations, descriptors, id));
+}
+
+KeventQueue::KeventQueue(std::unique_ptr<Kqueue> queue, int fd,
+                         std::int64_t max_registrations, Quota* descriptors,
+                         std::int64_t id)
+    : queue_(std::move(queue)),
+      fd_(fd),
+      max_registrations_(max_registrations),
+      descriptors_(descriptors),
+      id_(id) {}
+
+KeventQueue::~KeventQueue() {
+  descriptors_->Return(
+      std::count_if(notes_.begin(), notes_.end(),
+                    [](const auto& item) { return item.second->counted; }));
+}
+
+// ---- Changes.
+
+absl::StatusOr<KeventQueue::Place> KeventQueue::Locate(const Kevent& change,
+                                                       TargetOf target_of) {
+  if (change.filter == evfilt::kSignal) {
+    return MakeError(EPERM, "SIGNALS_ARE_THE_SERVERS", NameOf(change),
+                     "signals reach the server's process, not the session");
+  }
+  if (!NamesHandle(change.filter)) {
+    return Place{.ident = change.ident, .handle_id = 0, .target = {}};
+  }
+  const bool can_be_id =
+      change.ident <=
+      static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+  const auto id = can_be_id ? static_cast<std::int64_t>(change.ident) : 0;
+  const Target target = target_of(id);
+  if (change.filter == evfilt::kProc) {
+    if (target.pid == 0) {
+      return MakeError(EPERM, "NOT_A_PROCESS_OF_THE_SESSION", NameOf(change),
+                       "ident is not the handle of one of the session's "
+                       "processes");
+    }
+    return Place{static_cast<std::uint64_t>(target.pid), id, target};
+  }
+  if (target.fd < 0) {
+    return MakeError(EBADF, "HANDLE_UNKNOWN", NameOf(change),
+                     "the session has no such handle");
+  }
+  return Place{static_cast<std::uint64_t>(target.fd), id, target};
+}
+
+absl::StatusOr<std::unique_ptr<KeventQueue::Note>> KeventQueue::NewNote(
+    const Kevent& change, const Place& place) {
+  // Events kept back count too, so that they are bounded.
+  if (static_cast<std::int64_t>(notes_.size() + pending_.size()) >=
+      max_registrations_) {
+    return LimitReached("max_selector_registrations", max_registrations_,
+                        NameOf(change));
+  }
+  auto note = std::make_unique<Note>();
+  note->asked.ident = change.ident;
+  note->asked.filter = change.filter;
+  note->asked.flags =
+      static_cast<std::uint16_t>(ev::kAdd | (change.flags & kModes));
+  note->handle_id = place.handle_id;
+  note->target = place.target;
+  note->local_ident = place.ident;
+  if (NeedsDescriptor(change.filter)) {
+    if (!descriptors_->TryTake(1)) {
+      return LimitReached("max_handles", descriptors_->limit(), NameOf(change));
+    }
+    note->counted = true;
+  }
+  return note;
+}
+
+absl::Status KeventQueue::ApplyLocal(Kevent change, const Note* note) {
+  const std::string name = NameOf(change);
+  if (note != nullptr) {
+    change.ident = note->local_ident;
+  }
+  change.udata = reinterpret_cast<std::uintptr_t>(note);
+  Kevent entry;
+  const absl::StatusOr<std::size_t> entries =
+      queue_->Apply({&change, 1}, {&entry, 1});
+  if (!entries.ok()) {
+    return entries.status();
+  }
+  return *entries == 0 || entry.data == 0
+             ? absl::OkStatus()
+             : ErrnoStatus(static_cast<int>(entry.data), "kevent", name);
+}
+
+absl::StatusOr<std::int64_t> KeventQueue::Apply(const Kevent& asked,
+                                                TargetOf target_of) {
+  if (asked.filter == 0) {
+    return 0;
+  }
+  Kevent change = asked;
+  change.flags = static_cast<std::uint16_t>(change.flags & ~ev::kSystem);
+  const absl::StatusOr<Place> place = Locate(change, target_of);
+  if (!place.ok()) {
+    return place.status();
+  }
+  const Name name(change.ident, change.filter);
+  Note* note = Find(name);
+  std::unique_ptr<Note> fresh;
+  if (note == nullptr) {
+    if ((change.flags & ev::kAdd) == 0) {
+      Kevent local = change;
+      local.ident = place->ident;
+      const absl::Status refused = ApplyLocal(local, nullptr);
+      const bool dropped =
+          (change.flags & ev::kDelete) != 0 && DropPending(name);
+      return dropped ? absl::StatusOr<std::int64_t>(last_generation_) : refused;
+    }
+    absl::StatusOr<std::unique_ptr<Note>> made = NewNote(change, *place);
+    if (!made.ok()) {
+      return made.status();
+    }
+    fresh = *std::move(made);
+    note = fresh.get();
+  }
+  // A change of what is silent for want of an acknowledgement arms it again,
+  // unless the client wants it disabled.
+  const bool rearms = note->silent &&
+                      (change.flags & (ev::kAdd | ev::kEnable)) != 0 &&
+                      (!note->disabled || (change.flags & ev::kEnable) != 0);
+  Kevent local = change;
+  if (rearms) {
+    local.flags |= ev::kEnable;
+  }
+  const absl::Status applied = ApplyLocal(local, note);
+  if (!applied.ok()) {
+    if (fresh != nullptr && fresh->counted) {
+      descriptors_->Return(1);
+    }
+    return applied;
+  }
+  if ((change.flags & ev::kDelete) != 0) {
+    const std::int64_t ended = note->generation;
+    DropPending(name);
+    Erase(name);
+    return ended;
+  }
+  if (fresh != nullptr) {
+    notes_.emplace(name, std::move(fresh));
+  }
+  note->silent = note->silent && !rearms;
+  Record(change, note);
+  return note->generation;
+}
+
+void KeventQueue::Record(const Kevent& change, Note* note) {
+  note->generation = ++last_generation_;
+  note->asked.fflags = change.fflags;
+  note->asked.data = change.data;
+  if ((change.flags & ev::kKeepUdata) == 0) {
+    note->asked.udata = change.udata;
+    for (TakenKevent& taken : pending_) {
+      if (taken.event.ident == change.ident &&
+          taken.event.filter == change.filter) {
+        taken.event.udata = change.udata;
+      }
+    }
+  }
+  if ((change.flags & ev::kForceOneShot) != 0) {
+    note->asked.flags |= ev::kOneShot;
+  }
+  if ((change.flags & ev::kEnable) != 0) {
+    note->disabled = false;
+  }
+  if ((change.flags & ev::kDisable) != 0) {
+    note->disabled = true;
+  }
+}
+
+absl::StatusOr<std::vector<TakenKevent>> KeventQueue::ApplyAll(
+    absl::Span<const Kevent> changes, std::size_t room, TargetOf target_of) {
+  std::vector<TakenKevent> entries;
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    const Kevent& change = changes[i];
+    const absl::Status applied = Apply(change, target_of).status();
+    const bool receipt =
+        (change.flags & ev::kReceipt) != 0 && change.filter != 0;
+    if (applied.ok() && !receipt) {
+      continue;
+    }
+    if (entries.size() == room) {
+      // A receipt without room ends the call too, with nothing wrong.
+      return applied.ok() ? absl::StatusOr<std::vector<TakenKevent>>(entries)
+                          : applied;
+    }
+    entries.push_back(ErrorEntry(change, NumberOf(applied)));
+    entries.back().change = i;
+  }
+  return entries;
+}
+
+KeventQueue::Note* KeventQueue::Find(const Name& name) {
+  const auto it = notes_.find(name);
+  return it == notes_.end() ? nullptr : it->second.get();
+}
+
+void KeventQueue::Erase(const Name& name) {
+  const auto it = notes_.find(name);
+  if (it->second->counted) {
+    descriptors_->Return(1);
+  }
+  notes_.erase(it);
+}
+
+bool KeventQueue::DropPending(const Name& name) {
+  const auto of_name = [&name](const TakenKevent& taken) {
+    return Name(taken.event.ident, taken.event.filter) == name &&
+           (taken.event.flags & ev::kError) == 0;
+  };
+  const auto end = std::remove_if(pending_.begin(), pending_.end(), of_name);
+  const bool any = end != pending_.end();
+  pending_.erase(end, pending_.end());
+  return any;
+}
+
+bool KeventQueue::Has(std::int64_t handle_id) const {
+  const auto ident = static_cast<std::uint64_t>(handle_id);
+  return std::any_of(kHandleFilters.begin(), kHandleFilters.end(),
+                     [&](std::int16_t filter) {
+                       return notes_.contains(Name(ident, filter));
+                     });
+}
+
+void KeventQueue::HandleClosed(std::int64_t handle_id) {
+  const auto ident = static_cast<std::uint64_t>(handle_id);
+  for (const std::int16_t filter : kHandleFilters) {
+    Note* const note = Find({ident, filter});
+    if (note == nullptr) {
+      continue;
+    }
+    TakenKevent taken = ErrorEntry(note->asked, EBADF);
+    taken.handle_id = handle_id;
+    taken.generation = note->generation;
+    (void)ApplyLocal(Again(note->asked, ev::kDelete), note);
+    Erase({ident, filter});
+    pending_.push_back(taken);
+  }
+}
+
+// ---- Events.
+
+void KeventQueue::Collect(std::size_t max_events, Result* result) {
+  if (!pending_.empty()) {
+    // In a result of their own: the queue may have newer events of the same
+    // registrations.
+    const auto end = pending_.begin() + static_cast<std::ptrdiff_t>(std::min(
+                                            max_events, pending_.size()));
+    result->kevents.assign(pending_.begin(), end);
+    pending_.erase(pending_.begin(), end);
+    return;
+  }
+  const std::size_t room = std::min(max_events, notes_.size());
+  if (room == 0) {
+    return;
+  }
+  if (room_.size() < room) {
+    room_.resize(room);
+  }
+  const absl::StatusOr<std::size_t> count =
+      queue_->Collect(absl::MakeSpan(room_.data(), room));
+  if (!count.ok()) {
+    return;
+  }
+  result->kevents.reserve(*count);
+  for (std::size_t i = 0; i < *count; ++i) {
+    result->kevents.push_back(Take(room_[i], result->sequence));
+  }
+}
+
+TakenKevent KeventQueue::Take(const Kevent& local, std::int64_t sequence) {
+  Note& note = *reinterpret_cast<Note*>(local.udata);
+  TakenKevent taken{.event = local,
+                    .handle_id = note.handle_id,
+                    .generation = note.generation,
+                    .readiness = NoteReport(note.target, id_, sequence),
+                    .asked = note.asked};
+  taken.event.ident = note.asked.ident;
+  taken.event.udata = note.asked.udata;
+  if ((local.flags & ev::kOneShot) != 0) {
+    Erase({note.asked.ident, note.asked.filter});
+  } else if ((local.flags & ev::kDispatch) != 0) {
+    note.disabled = true;
+  } else if (quiet_ && IsLevel(local)) {
+    Silence(note);
+  }
+  return taken;
+}
+
+// ---- Acknowledgement.
+
+KeventQueue::Note* KeventQueue::Reported(const TakenKevent& taken) {
+  Note* const note = Find({taken.event.ident, taken.event.filter});
+  return note != nullptr && note->generation == taken.generation ? note
+                                                                 : nullptr;
+}
+
+void KeventQueue::Silence(Note& note) {
+  if (std::exchange(note.silent, true) || note.disabled) {
+    return;
+  }
+  (void)ApplyLocal(Again(note.asked, ev::kDisable), &note);
+}
+
+void KeventQueue::Unsilence(Note& note) {
+  if (!std::exchange(note.silent, false) || note.disabled) {
+    return;
+  }
+  (void)ApplyLocal(Again(note.asked, ev::kEnable), &note);
+}
+
+void KeventQueue::SetQuiet(bool quiet, const std::deque<Result>& standing) {
+  if (quiet == quiet_) {
+    return;
+  }
+  quiet_ = quiet;
+  if (!quiet) {
+    for (const auto& [name, note] : notes_) {
+      Unsilence(*note);
+    }
+    return;
+  }
+  for (const Result& result : standing) {
+    for (const TakenKevent& taken : result.kevents) {
+      Note* const note = Reported(taken);
+      if (note != nullptr && IsLevel(taken.event)) {
+        Silence(*note);
+      }
+    }
+  }
+}
+
+void KeventQueue::Acknowledge(const Result& result) {
+  if (!quiet_) {
+    return;
+  }
+  for (const TakenKevent& taken : result.kevents) {
+    if (Note* const note = Reported(taken)) {
+      Unsilence(*note);
+    }
+  }
+}
+
+void KeventQueue::Restore(const Result& result, TargetOf target_of) {
+  for (const TakenKevent& taken : result.kevents) {
+    RestoreOne(taken, target_of);
+  }
+}
+
+void KeventQueue::RestoreOne(const TakenKevent& taken, TargetOf target_of) {
+  if ((taken.event.flags & ev::kError) != 0) {
+    pending_.push_back(taken);
+    return;
+  }
+  if (IsLevel(taken.event)) {
+    if (Note* const note = Reported(taken)) {
+      Unsilence(*note);
+    }
+    return;
+  }
+  const bool one_shot = (taken.event.flags & ev::kOneShot) != 0;
+  if (!CanSampleAnew(taken.event.filter)) {
+    if (one_shot || Reported(taken) != nullptr) {
+      pending_.push_back(taken);
+    }
+    return;
+  }
+  if (one_shot) {
+    if (Find({taken.event.ident, taken.event.filter}) == nullptr) {
+      (void)Apply(taken.asked, target_of);
+    }
+    return;
+  }
+  if (Note* const note = Reported(taken)) {
+    note->disabled = false;  // as EV_DISPATCH left it
+    (void)ApplyLocal(Again(note->asked, ev::kEnable), note);
+  }
+}
+
+}  // namespace farpoll::server

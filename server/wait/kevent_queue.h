@@ -1,0 +1,127 @@
+// server/wait/kevent_queue.h: room: server/wait. A server-side kqueue: change
+// lists that name handles by id, over one local Kqueue. Like selector.h it
+// collects; it neither waits nor counts credits.
+// Threads: fenced by the session's lock.
+// Source: docs/semantics.md sections 6 and 7; docs/kqueue.md.
+#ifndef FARPOLL_SERVER_WAIT_KEVENT_QUEUE_H_
+#define FARPOLL_SERVER_WAIT_KEVENT_QUEUE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "selector/kqueue/kevent.h"
+#include "selector/kqueue/kqueue.h"
+#include "server/policy/quota.h"
+#include "server/wait/result.h"
+#include "server/wait/source.h"
+
+namespace farpoll::server {
+
+class KeventQueue final : public Source {
+ public:
+  // Idents of READ, WRITE, EXCEPT, EMPTY, VNODE and PROCDESC are handles' ids,
+  // those of PROC the ids of process handles; TIMER and USER take any number;
+  // SIGNAL is refused, since the signals are the server's. A registration that
+  // needs a descriptor of its own (TIMER, PROC) takes one from `descriptors`,
+  // which is borrowed and outlives this. `id` is what marks name it by.
+  //   Errors: RESOURCE_EXHAUSTED (EMFILE, ENFILE, ENOMEM).
+  static absl::StatusOr<std::unique_ptr<KeventQueue>> Create(
+      std::int64_t max_registrations, Quota* descriptors, std::int64_t id = 0);
+  ~KeventQueue() override;
+
+  // Applies one change; the generation that it started or ended, 0 for one of
+  // filter 0, which does nothing.
+  //   Errors: docs/kqueue.md; FAILED_PRECONDITION (EBADF) for an ident that is
+  //     no handle; PERMISSION_DENIED (EPERM) for PROC of what is no process
+  //     handle, and for SIGNAL; RESOURCE_EXHAUSTED
+  //     (LIMIT_SELECTOR_REGISTRATIONS, LIMIT_HANDLES).
+  absl::StatusOr<std::int64_t> Apply(const Kevent& change, TargetOf target_of);
+
+  // kevent(2)'s first half: applies all, and returns an entry with ev::kError
+  // for each that failed or asked for a receipt.
+  //   Errors: that of the first change whose entry has no room: earlier changes
+  //     stay, later ones are not applied.
+  absl::StatusOr<std::vector<TakenKevent>> ApplyAll(
+      absl::Span<const Kevent> changes, std::size_t room, TargetOf target_of);
+
+  // As Source. A closed handle gives an event with ev::kError and EBADF for
+  // each of its registrations.
+  int fd() const override { return fd_; }
+  std::size_t size() const override { return notes_.size(); }
+  bool Has(std::int64_t handle_id) const override;
+  void Collect(std::size_t max_events, Result* result) override;
+  void SetQuiet(bool quiet, const std::deque<Result>& standing) override;
+  void Acknowledge(const Result& result) override;
+  void Restore(const Result& result, TargetOf target_of) override;
+  void HandleClosed(std::int64_t handle_id) override;
+
+ private:
+  using Name = std::pair<std::uint64_t, std::int16_t>;  // ident, filter
+
+  // A registration as the client knows it; its address is the local udata.
+  struct Note {
+    Kevent asked;  // an ADD that would make it anew
+    std::int64_t handle_id = 0;
+    Target target;  // of the handle, if there is one
+    std::uint64_t local_ident = 0;
+    std::int64_t generation = 0;
+    bool disabled = false;  // by the client, or by EV_DISPATCH
+    bool silent = false;    // until its result is acknowledged
+    bool counted = false;   // against descriptors_
+  };
+
+  KeventQueue(std::unique_ptr<Kqueue> queue, int fd,
+              std::int64_t max_registrations, Quota* descriptors,
+              std::int64_t id);
+
+  // Where the change goes in the local queue.
+  //   Errors: as Apply.
+  struct Place {
+    std::uint64_t ident = 0;
+    std::int64_t handle_id = 0;
+    Target target;
+  };
+  static absl::StatusOr<Place> Locate(const Kevent& change, TargetOf target_of);
+  absl::StatusOr<std::unique_ptr<Note>> NewNote(const Kevent& change,
+                                                const Place& place);
+  // Applies to the local queue.
+  absl::Status ApplyLocal(Kevent change, const Note* note);
+  // What a change that succeeded did to the client's view of `note`.
+  void Record(const Kevent& change, Note* note);
+  void Erase(const Name& name);
+  Note* Find(const Name& name);
+  // The registration that `taken` is of; null when it changed since, or ended.
+  Note* Reported(const TakenKevent& taken);
+  TakenKevent Take(const Kevent& local, std::int64_t sequence);
+  void Silence(Note& note);
+  void Unsilence(Note& note);
+  void RestoreOne(const TakenKevent& taken, TargetOf target_of);
+  // Drops an event given back of a registration that a change ends; whether
+  // there was one.
+  bool DropPending(const Name& name);
+
+  const std::unique_ptr<Kqueue> queue_;
+  const int fd_;
+  const std::int64_t max_registrations_;
+  Quota* const descriptors_;
+  const std::int64_t id_;
+  bool quiet_ = false;
+  std::int64_t last_generation_ = 0;
+  absl::flat_hash_map<Name, std::unique_ptr<Note>> notes_;
+  // To be delivered before anything is collected: reports of closed handles,
+  // and events given back that cannot be sampled anew.
+  std::deque<TakenKevent> pending_;
+  std::vector<Kevent> room_;
+};
+
+}  // namespace farpoll::server
+
+#endif  // FARPOLL_SERVER_WAIT_KEVENT_QUEUE_H_

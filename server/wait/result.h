@@ -1,0 +1,61 @@
+// server/wait/result.h: room: server/wait. What one wait found, and what has to
+// be known of it until the client acknowledges it.
+// Threads: plain values.
+#ifndef FARPOLL_SERVER_WAIT_RESULT_H_
+#define FARPOLL_SERVER_WAIT_RESULT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "base/clock.h"
+#include "selector/events.h"
+#include "selector/kqueue/kevent.h"
+
+namespace farpoll::server {
+
+// One handle found ready.
+struct ReadyEvent {
+  std::int64_t handle_id = 0;
+  Events events = 0;
+  std::uint64_t cookie = 0;
+  std::int64_t generation = 0;
+  std::int64_t order = 0;      // of registration
+  std::int64_t readiness = 0;  // generation of the handle's ReadinessMark
+};
+
+struct Registration {
+  std::int64_t handle_id = 0;
+  Events asked = 0;
+  Trigger trigger = Trigger::kLevel;
+  std::uint64_t cookie = 0;
+  std::int64_t generation = 0;  // of the last Register or Modify
+  std::int64_t order = 0;       // grows with each first registration
+};
+
+// One event of a kqueue.
+struct TakenKevent {
+  Kevent event;                 // ident: the handle's id, or a number
+  std::int64_t handle_id = 0;   // 0 when ident names no handle
+  std::int64_t generation = 0;  // of the last change of its registration
+  std::int64_t readiness = 0;   // generation of the handle's ReadinessMark
+  Kevent asked;                 // a change that would make it anew
+  // Of an entry with ev::kError: which change of its list it answers.
+  std::size_t change = 0;
+};
+
+// One poll() call's worth. `events` of interest sets, `kevents` of kqueues.
+struct Result {
+  std::int64_t sequence = 0;  // from 1, without gaps, in a selector's life
+  std::vector<ReadyEvent> events;
+  std::vector<Registration> removed;  // one-shots that ended with it
+  std::vector<TakenKevent> kevents;
+  bool timed_out = false;
+  MonotonicTime sampled_at;
+
+  bool empty() const { return events.empty() && kevents.empty(); }
+};
+
+}  // namespace farpoll::server
+
+#endif  // FARPOLL_SERVER_WAIT_RESULT_H_
