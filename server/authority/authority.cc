@@ -1,8 +1,14 @@
 #include "server/authority/authority.h"
 
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "base/errno_status.h"
 
 namespace farpoll::server {
@@ -44,6 +50,61 @@ void Authority::Replace(std::shared_ptr<const Policy> policy) {
   policy_.swap(policy);
 }
 
+void Authority::SetOwnAddresses(const std::vector<std::string>& addresses) {
+  std::vector<Door> doors;
+  for (absl::string_view address : addresses) {
+    struct stat file {};
+    if (absl::ConsumePrefix(&address, "unix:")) {
+      if (stat(std::string(address).c_str(), &file) == 0) {
+        doors.push_back({.device = file.st_dev, .inode = file.st_ino});
+      }
+    } else if (std::uint32_t port = 0; absl::SimpleAtoi(
+                   address.substr(address.rfind(':') + 1), &port)) {
+      doors.push_back({.port = static_cast<std::uint16_t>(port)});
+    }
+  }
+  MutexLock lock(&mu_);
+  doors_ = std::move(doors);
+}
+
+template <class Match>
+absl::Status Authority::CheckDoors(const Principal& principal,
+                                   absl::string_view object,
+                                   Match match) const {
+  MutexLock lock(&mu_);
+  if (principal.IsUser(policy_->spec().own_uid) ||
+      std::none_of(doors_.begin(), doors_.end(), match)) {
+    return absl::OkStatus();
+  }
+  return MakeError(absl::StatusCode::kPermissionDenied, EACCES,
+                   "POLICY_ADDRESS", object,
+                   absl::StrCat(object, " is this server's own"));
+}
+
+absl::Status Authority::CheckDoor(const Principal& principal,
+                                  const IpAddress& address,
+                                  std::uint16_t port) const {
+  // The unspecified address connects to this machine as loopback does.
+  const absl::string_view block = SpecialBlockOf(address);
+  if (block != "loopback" && block != "unspecified") {
+    return absl::OkStatus();
+  }
+  return CheckDoors(principal, EndpointText(address, port),
+                    [port](const Door& door) { return door.port == port; });
+}
+
+absl::Status Authority::CheckDoor(const Principal& principal,
+                                  const std::string& path) const {
+  struct stat file {};
+  if (stat(path.c_str(), &file) != 0) {
+    return absl::OkStatus();  // nothing is there to connect to
+  }
+  return CheckDoors(principal, path, [&file](const Door& door) {
+    return door.port == 0 && door.device == file.st_dev &&
+           door.inode == file.st_ino;
+  });
+}
+
 void Authority::Record(const Principal& principal, Verb verb,
                        std::string object, const absl::Status& status,
                        absl::string_view rule, std::string argv_hash) const {
@@ -83,8 +144,12 @@ absl::StatusOr<SpawnPlan> Authority::AuthorizeSpawn(
 absl::Status Authority::AuthorizeConnect(const Principal& principal,
                                          const IpAddress& address,
                                          std::uint16_t port) const {
-  const absl::StatusOr<std::string> rule =
+  absl::StatusOr<std::string> rule =
       policy()->CheckConnect(principal, address, port);
+  if (const absl::Status door = CheckDoor(principal, address, port);
+      rule.ok() && !door.ok()) {
+    rule = door;
+  }
   Record(principal, Verb::kConnect, EndpointText(address, port), rule.status(),
          rule.ok() ? *rule : "");
   return rule.status();
@@ -105,6 +170,12 @@ absl::StatusOr<PathPlan> Authority::AuthorizeUnixSocket(
     absl::string_view path) const {
   absl::StatusOr<PathPlan> plan =
       policy()->CheckUnixSocket(principal, connect_or_listen, path);
+  if (plan.ok() && connect_or_listen == Verb::kConnect && !plan->root.empty()) {
+    if (const absl::Status door = CheckDoor(principal, std::string(path));
+        !door.ok()) {
+      plan = door;
+    }
+  }
   Record(principal, connect_or_listen, absl::StrCat("unix:", path),
          plan.status(), plan.ok() ? plan->rule : "");
   return plan;

@@ -5,6 +5,8 @@
 #ifndef FARPOLL_SERVER_AUTHORITY_AUTHORITY_H_
 #define FARPOLL_SERVER_AUTHORITY_AUTHORITY_H_
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -43,6 +45,11 @@ class Authority {
   std::shared_ptr<const Policy> policy() const;
   void Replace(std::shared_ptr<const Policy> policy);
 
+  // Where the server itself listens, as "unix:PATH" or "HOST:PORT". Only its
+  // own user may connect there: through its own socket anybody would come as
+  // that user.
+  void SetOwnAddresses(const std::vector<std::string>& addresses);
+
   // Whether `principal` may do what `verb` says, to `object` (a method, for the
   // record). Only refusals are recorded.
   absl::Status Authorize(const Principal& principal, Verb verb,
@@ -64,6 +71,20 @@ class Authority {
                                          FileAccess access) const;
 
  private:
+  // A place where the server listens: a socket's file, or a loopback port.
+  struct Door {
+    dev_t device = 0;
+    ino_t inode = 0;
+    std::uint16_t port = 0;  // 0: a file
+  };
+  absl::Status CheckDoor(const Principal& principal, const IpAddress& address,
+                         std::uint16_t port) const;
+  absl::Status CheckDoor(const Principal& principal,
+                         const std::string& path) const;
+  template <class Match>
+  absl::Status CheckDoors(const Principal& principal, absl::string_view object,
+                          Match match) const;
+
   void Record(const Principal& principal, Verb verb, std::string object,
               const absl::Status& status, absl::string_view rule,
               std::string argv_hash = "") const;
@@ -71,6 +92,7 @@ class Authority {
   const AuditSink sink_;
   mutable Mutex mu_;
   std::shared_ptr<const Policy> policy_ ABSL_GUARDED_BY(mu_);
+  std::vector<Door> doors_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace farpoll::server

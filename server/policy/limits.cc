@@ -56,6 +56,14 @@ constexpr LimitField kFields[] = {
      "longest lease that a session may ask for, in milliseconds"},
 };
 
+absl::Status Exhausted(absl::string_view prefix, absl::string_view name,
+                       absl::string_view subject, absl::string_view message) {
+  return MakeError(absl::StatusCode::kResourceExhausted, 0,
+                   absl::StrCat(prefix, absl::AsciiStrToUpper(
+                                            absl::StripPrefix(name, "max_"))),
+                   subject, message);
+}
+
 }  // namespace
 
 absl::Span<const LimitField> LimitFields() { return kFields; }
@@ -81,11 +89,15 @@ absl::Status CheckLimits(const Limits& limits) {
 
 absl::Status LimitReached(absl::string_view name, std::int64_t limit,
                           absl::string_view subject) {
-  return MakeError(
-      absl::StatusCode::kResourceExhausted, 0,
-      absl::StrCat("LIMIT_",
-                   absl::AsciiStrToUpper(absl::StripPrefix(name, "max_"))),
-      subject, absl::StrCat("limit reached: ", name, " is ", limit));
+  return Exhausted("LIMIT_", name, subject,
+                   absl::StrCat("limit reached: ", name, " is ", limit));
+}
+
+absl::Status QuotaReached(absl::string_view name, std::int64_t limit,
+                          absl::string_view owner) {
+  return Exhausted(
+      "QUOTA_", name, owner,
+      absl::StrCat("quota reached: ", name, " of ", owner, " is ", limit));
 }
 
 }  // namespace farpoll::server

@@ -54,6 +54,11 @@ absl::Status CheckLimits(const Limits& limits);
 absl::Status LimitReached(absl::string_view name, std::int64_t limit,
                           absl::string_view subject);
 
+// The same of what the policy leaves `owner` of limit `name`: reason QUOTA_ and
+// the name in capitals without "max_".
+absl::Status QuotaReached(absl::string_view name, std::int64_t limit,
+                          absl::string_view owner);
+
 }  // namespace farpoll::server
 
 #endif  // FARPOLL_SERVER_POLICY_LIMITS_H_

@@ -1,39 +1,53 @@
-// server/policy/quota.h: room: server/policy. A counted allowance shared by
-// sessions.
+// server/policy/quota.h: room: server/policy. A counted allowance that many
+// share, perhaps inside a wider one.
 #ifndef FARPOLL_SERVER_POLICY_QUOTA_H_
 #define FARPOLL_SERVER_POLICY_QUOTA_H_
 
 #include <atomic>
 #include <cstdint>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 
 namespace farpoll::server {
 
 // Threads: any. What is taken is given back exactly once, by whoever took it.
 class Quota {
  public:
+  // Of the whole server.
   explicit Quota(std::int64_t limit) : limit_(limit) {}
+  // Of `owner`, inside `wider`, which is borrowed: what is taken here is taken
+  // there as well.
+  Quota(std::int64_t limit, std::string owner, Quota* wider = nullptr)
+      : owner_(std::move(owner)), wider_(wider), limit_(limit) {}
 
-  // Takes `count` or nothing; false when that would pass the limit.
-  bool TryTake(std::int64_t count) {
-    std::int64_t used = used_.load(std::memory_order_relaxed);
-    do {
-      if (count > limit_ - used) {
-        return false;
-      }
-    } while (!used_.compare_exchange_weak(used, used + count,
-                                          std::memory_order_relaxed));
-    return true;
-  }
+  // Takes `count` or nothing; false when that would pass the limit, here or in
+  // the wider one.
+  bool TryTake(std::int64_t count) { return Take(count) == nullptr; }
+  void Return(std::int64_t count);
 
-  void Return(std::int64_t count) {
-    used_.fetch_sub(count, std::memory_order_relaxed);
+  // The same; `name` (of LimitFields) is what is counted.
+  //   Errors: RESOURCE_EXHAUSTED: LimitReached for the server's, QuotaReached
+  //     for an owner's.
+  absl::Status TryTake(std::int64_t count, absl::string_view name);
+
+  // For what is taken from now on: less than is in use takes nothing back.
+  void SetLimit(std::int64_t limit) {
+    limit_.store(limit, std::memory_order_relaxed);
   }
 
   std::int64_t used() const { return used_.load(std::memory_order_relaxed); }
-  std::int64_t limit() const { return limit_; }
+  std::int64_t limit() const { return limit_.load(std::memory_order_relaxed); }
 
  private:
-  const std::int64_t limit_;
+  // Whose limit is in the way; null when `count` was taken.
+  const Quota* Take(std::int64_t count);
+
+  const std::string owner_;  // empty: the server
+  Quota* const wider_ = nullptr;
+  std::atomic<std::int64_t> limit_;
   std::atomic<std::int64_t> used_{0};
 };
 

@@ -121,6 +121,44 @@ TEST_F(AuthorityTest, ANewPolicyDecidesFromThenOn) {
   EXPECT_THAT(authority.Authorize(kOwner, Verb::kPass, ""), IsOk());
 }
 
+// Through its own door everybody would come as the server's user.
+TEST_F(AuthorityTest, NobodyButItsOwnUserConnectsToTheServerItself) {
+  const TemporaryFolder folder;
+  const std::string socket = folder.path() + "/own";
+  const std::string other = folder.path() + "/other";
+  std::ofstream(socket).flush();
+  std::ofstream(other).flush();
+  ASSERT_EQ(symlink(socket.c_str(), (folder.path() + "/link").c_str()), 0);
+  const Grant all{.name = "all",
+                  .to = {{.anyone = true}},
+                  .verbs = {Verb::kConnect},
+                  .connect = {{.range = *ParseIpRange("127.0.0.0/8")},
+                              {.range = *ParseIpRange("0.0.0.0")},
+                              {.range = *ParseIpRange("::1")}},
+                  .unix_sockets = {{.directory = folder.path()}}};
+  Authority authority(
+      std::make_shared<const Policy>(
+          PolicySpec{.mode = Mode::kSystem, .own_uid = kOwn, .grants = {all}}),
+      {});
+  authority.SetOwnAddresses({"unix:" + socket, "127.0.0.1:50051"});
+  const auto may = [&](const Principal& who, const char* address,
+                       std::uint16_t port) {
+    return authority.AuthorizeConnect(who, *ParseIpAddress(address), port).ok();
+  };
+  const auto reach = [&](const std::string& path) {
+    return authority.AuthorizeUnixSocket(kUser, Verb::kConnect, path).ok();
+  };
+
+  EXPECT_TRUE(may(kUser, "127.0.0.1", 50052));
+  EXPECT_FALSE(may(kUser, "127.0.0.1", 50051));
+  EXPECT_FALSE(may(kUser, "0.0.0.0", 50051));
+  EXPECT_FALSE(may(kUser, "::1", 50051));
+  EXPECT_TRUE(may(kOwner, "127.0.0.1", 50051));
+  EXPECT_TRUE(reach(other));
+  EXPECT_FALSE(reach(socket));
+  EXPECT_FALSE(reach(folder.path() + "/link"));
+}
+
 // ---- The audit log.
 
 class AuditLogTest : public testing::Test {

@@ -151,5 +151,37 @@ TEST(QuotaTest, IsNeverExceededByManyThreads) {
   EXPECT_EQ(quota.used(), 0);
 }
 
+TEST(QuotaTest, ANarrowOneTakesOfTheWiderOne) {
+  Quota all(5);
+  Quota alice(4, "uid:1", &all);
+  Quota bob(4, "uid:2", &all);
+
+  EXPECT_THAT(alice.TryTake(3, "max_handles"), IsOk());
+  const absl::Status full = bob.TryTake(3, "max_handles");
+  const absl::Status quota = alice.TryTake(2, "max_handles");
+
+  EXPECT_EQ(DetailOf(full).reason, "LIMIT_HANDLES");
+  EXPECT_EQ(DetailOf(full).subject, "server");
+  EXPECT_EQ(DetailOf(quota).reason, "QUOTA_HANDLES");
+  EXPECT_EQ(DetailOf(quota).subject, "uid:1");
+  EXPECT_EQ(quota.message(), "quota reached: max_handles of uid:1 is 4");
+  EXPECT_EQ(bob.used(), 0);
+  EXPECT_EQ(all.used(), 3);
+  alice.Return(3);
+  EXPECT_EQ(all.used(), 0);
+}
+
+TEST(QuotaTest, ALoweredOneTakesNothingBack) {
+  Quota quota(5, "uid:1");
+  EXPECT_TRUE(quota.TryTake(4));
+
+  quota.SetLimit(2);
+
+  EXPECT_EQ(quota.used(), 4);
+  EXPECT_FALSE(quota.TryTake(1));
+  quota.Return(3);
+  EXPECT_TRUE(quota.TryTake(1));
+}
+
 }  // namespace
 }  // namespace farpoll::server

@@ -1,0 +1,33 @@
+// server/policy/account.h: room: server/policy. What all sessions of one
+// principal have together.
+// Threads: any.
+#ifndef FARPOLL_SERVER_POLICY_ACCOUNT_H_
+#define FARPOLL_SERVER_POLICY_ACCOUNT_H_
+
+#include <string>
+
+#include "server/policy/limits.h"
+#include "server/policy/quota.h"
+
+namespace farpoll::server {
+
+struct Account {
+  // `limits` are the principal's (Policy::LimitsOf); `all_handles`, of the
+  // whole server, is borrowed.
+  Account(const std::string& owner, const Limits& limits, Quota* all_handles)
+      : sessions(limits.max_sessions, owner),
+        handles(limits.max_handles, owner, all_handles) {}
+
+  // From now on.
+  void SetLimits(const Limits& limits) {
+    sessions.SetLimit(limits.max_sessions);
+    handles.SetLimit(limits.max_handles);
+  }
+
+  Quota sessions;
+  Quota handles;
+};
+
+}  // namespace farpoll::server
+
+#endif  // FARPOLL_SERVER_POLICY_ACCOUNT_H_

@@ -1,0 +1,38 @@
+#include "server/policy/quota.h"
+
+#include "server/policy/limits.h"
+
+namespace farpoll::server {
+
+const Quota* Quota::Take(std::int64_t count) {
+  std::int64_t used = used_.load(std::memory_order_relaxed);
+  do {
+    if (count > limit() - used) {
+      return this;
+    }
+  } while (!used_.compare_exchange_weak(used, used + count,
+                                        std::memory_order_relaxed));
+  const Quota* const full = wider_ == nullptr ? nullptr : wider_->Take(count);
+  if (full != nullptr) {
+    used_.fetch_sub(count, std::memory_order_relaxed);
+  }
+  return full;
+}
+
+void Quota::Return(std::int64_t count) {
+  used_.fetch_sub(count, std::memory_order_relaxed);
+  if (wider_ != nullptr) {
+    wider_->Return(count);
+  }
+}
+
+absl::Status Quota::TryTake(std::int64_t count, absl::string_view name) {
+  const Quota* const full = Take(count);
+  if (full == nullptr) {
+    return absl::OkStatus();
+  }
+  return full->owner_.empty() ? LimitReached(name, full->limit(), "server")
+                              : QuotaReached(name, full->limit(), full->owner_);
+}
+
+}  // namespace farpoll::server
