@@ -4,7 +4,6 @@
 #include <grpcpp/health_check_service_interface.h>
 #include <signal.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,10 +14,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "base/errno_status.h"
-#include "server/address.h"
+#include "server/accept/peers.h"
 #include "server/authority/authority.h"
+#include "server/doors.h"
 #include "server/heartbeat.h"
 #include "server/reactor/reactor.h"
+#include "server/rpc/gate.h"
 #include "server/rpc/handle_service.h"
 #include "server/rpc/selector_service.h"
 #include "server/rpc/server_service.h"
@@ -75,32 +76,21 @@ std::string Shorten(const std::string& id) { return id.substr(0, 8) + "..."; }
 // Tells runs of a server apart, and grows from one to the next.
 std::int64_t NewEpoch() { return absl::ToUnixMicros(absl::Now()); }
 
-// Makes sockets private to their owner (mode 0600) while it lives. gRPC creates
-// them in BuildAndStart(), and between bind and chmod anybody could connect.
-class PrivateUmask {
- public:
-  PrivateUmask() : before_(umask(0177)) {}
-  ~PrivateUmask() { umask(before_); }
-  PrivateUmask(const PrivateUmask&) = delete;
-  PrivateUmask& operator=(const PrivateUmask&) = delete;
-
- private:
-  const mode_t before_;
-};
-
 }  // namespace
 
 // In order of construction; taken down by Shutdown() top down.
 class Server::Rooms {
  public:
   Rooms(const Limits& limits, std::shared_ptr<const Policy> policy,
-        AuditSink audit, const Clock* clock, Log* log,
+        AuditSink audit, Identify identify, const Clock* clock, Log* log,
         std::unique_ptr<Reactor> reactor)
       : log_(log),
         epoch_(NewEpoch()),
         clock_(clock),
         reactor_(std::move(reactor)),
         authority_(std::move(policy), std::move(audit)),
+        peers_(limits.max_connections, std::move(identify)),
+        doors_(reactor_.get(), clock, &peers_, log),
         sessions_(std::make_unique<SessionTable>(
             limits, clock, reactor_.get(), &authority_,
             [this](absl::string_view what, const Session& session) {
@@ -136,6 +126,8 @@ class Server::Rooms {
   const Clock* const clock_;
   std::unique_ptr<Reactor> reactor_;
   Authority authority_;
+  Peers peers_;
+  Doors doors_;
   const std::unique_ptr<SessionTable> sessions_;
   SessionService session_service_;
   HandleService handle_service_;
@@ -151,8 +143,11 @@ void Server::Rooms::Configure(grpc::ServerBuilder& builder) {
   builder.RegisterService(&handle_service_);
   builder.RegisterService(&selector_service_);
   builder.RegisterService(&server_service_);
-  // Two servers on one port would share its connections at random.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  InstallGate(builder, &peers_, &authority_);
+  doors_.Configure(builder);
+  builder.AddChannelArgument(
+      GRPC_ARG_MAX_CONCURRENT_STREAMS,
+      static_cast<int>(sessions_->limits().max_connection_streams));
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
                              kKeepaliveTimeoutMs);
@@ -163,39 +158,22 @@ void Server::Rooms::Configure(grpc::ServerBuilder& builder) {
 }
 
 absl::Status Server::Rooms::Listen(const std::vector<std::string>& listen) {
-  std::vector<Address> addresses;
-  for (const std::string& text : listen) {
-    absl::StatusOr<Address> address = ParseAddress(text);
-    if (!address.ok()) {
-      return address.status();
-    }
-    if (const absl::Status free = ProbeAddress(*address); !free.ok()) {
-      return free;
-    }
-    addresses.push_back(*std::move(address));
+  if (const absl::Status bound = doors_.Bind(listen); !bound.ok()) {
+    return bound;
   }
   grpc::ServerBuilder builder;
   Configure(builder);
-  std::vector<int> ports(addresses.size(), 0);
-  for (std::size_t i = 0; i < addresses.size(); ++i) {
-    builder.AddListeningPort(addresses[i].Text(),
-                             grpc::InsecureServerCredentials(), &ports[i]);
-  }
-  {
-    const PrivateUmask private_sockets;
-    grpc_server_ = builder.BuildAndStart();
-  }
+  grpc_server_ = builder.BuildAndStart();
   if (grpc_server_ == nullptr) {
-    return MakeError(absl::StatusCode::kUnavailable, EADDRINUSE,
-                     "CANNOT_LISTEN", "server",
-                     "gRPC could not listen on the addresses given");
+    return MakeError(absl::StatusCode::kUnavailable, 0, "CANNOT_SERVE",
+                     "server", "gRPC could not start");
   }
-  for (std::size_t i = 0; i < addresses.size(); ++i) {
-    if (!addresses[i].is_unix()) {
-      addresses[i].port = static_cast<std::uint16_t>(ports[i]);
-    }
-    addresses_.push_back(addresses[i].Text());
-    Say("server.listening", {{"address", addresses_.back()}});
+  if (const absl::Status open = doors_.Open(grpc_server_.get()); !open.ok()) {
+    return open;
+  }
+  addresses_ = doors_.addresses();
+  for (const std::string& address : addresses_) {
+    Say("server.listening", {{"address", address}});
   }
   heartbeat_ =
       std::make_unique<Heartbeat>(reactor_.get(), clock_, InProcessChannel());
@@ -212,6 +190,7 @@ void Server::Rooms::Shutdown(absl::Duration grace) {
     Say("server.stopping", {{"grace", absl::FormatDuration(grace)}});
   }
   sessions_->Drain();
+  doors_.Close();
   if (served) {
     if (auto* const health = grpc_server_->GetHealthCheckService()) {
       health->SetServingStatus(false);
@@ -248,7 +227,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options) {
   }
   auto rooms = std::make_unique<Rooms>(
       FitToDescriptors(options.limits), std::move(options.policy),
-      std::move(options.audit), clock, options.log, *std::move(reactor));
+      std::move(options.audit), std::move(options.identify), clock, options.log,
+      *std::move(reactor));
   const absl::Status listening = rooms->Listen(options.listen);
   if (!listening.ok()) {
     rooms->Shutdown(absl::ZeroDuration());

@@ -18,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "base/clock.h"
+#include "server/accept/peers.h"
 #include "server/authority/authority.h"
 #include "server/log/log.h"
 #include "server/policy/limits.h"
@@ -32,6 +33,8 @@ struct ServerOptions {
   Limits limits;
   // Who may do what; null = a private server's, for the user it runs as.
   std::shared_ptr<const Policy> policy;
+  // Who is behind a connection; for tests that play several users.
+  Identify identify = IdentifyByKernel;
   // Time source of leases and timeouts; null = the real clock. Borrowed.
   const Clock* clock = nullptr;
   // Hears what happens; null = nobody. Borrowed.

@@ -19,12 +19,13 @@ server/policy/config_place.h: server/policy/ base/ +protobuf
 server/policy/config_place.cc: server/policy/ base/ +protobuf
 server/policy/config_templates.cc: server/policy/ proto/ base/ +protobuf
 server/authority: server/authority/ server/policy/ server/log/ base/ +thread
+server/accept: server/accept/ server/reactor/ server/policy/limits.h server/policy/principal.h base/
 server/reactor: server/reactor/ base/ +epoll +thread
 server/wait: server/wait/ server/reactor/ server/policy/ selector/ base/
 server/process: server/process/ server/handle/ server/reactor/ server/policy/quota.h base/ +thread
 server/session: server/session/ server/authority/ server/handle/ server/process/ server/wait/ server/reactor/ server/policy/ selector/ base/
 server/log: server/log/ base/
-server/rpc: server/rpc/ server/session/ server/policy/principal.h selector/pipe_buf.h base/ proto/ +protobuf +grpc
+server/rpc: server/rpc/ server/session/ server/accept/peers.h server/authority/authority.h server/policy/principal.h server/policy/verb.h selector/pipe_buf.h base/ proto/ +protobuf +grpc
 server: server/ selector/ base/ proto/ +protobuf +grpc +thread
 client: client/ selector/events.h selector/kqueue/kevent.h server/server.h base/ proto/ +protobuf +grpc +thread
 client/cli: client/ selector/events.h selector/kqueue/kevent.h base/ proto/ +protobuf +thread

@@ -20,6 +20,12 @@ constexpr std::int64_t kMostBytesInMessage = kMostBytes - 4096;
 constexpr std::int64_t kYearMs = std::int64_t{365} * 24 * 3600 * 1000;
 
 constexpr LimitField kFields[] = {
+    {"max_connections", &Limits::max_connections, 1, kMostObjects,
+     "connections open at once, of all callers; further ones are closed at "
+     "once"},
+    {"max_connection_streams", &Limits::max_connection_streams, 1, kMostObjects,
+     "calls in progress at once on a connection; further ones wait in the "
+     "client"},
     {"max_sessions", &Limits::max_sessions, 1, kMostObjects,
      "sessions open at once, of all callers"},
     {"max_handles", &Limits::max_handles, 0, kMostObjects,
@@ -54,6 +60,9 @@ constexpr LimitField kFields[] = {
      "lease of a session that asks for none, in milliseconds"},
     {"max_ttl_ms", &Limits::max_ttl_ms, 1, kYearMs,
      "longest lease that a session may ask for, in milliseconds"},
+    {"max_detached_ttl_ms", &Limits::max_detached_ttl_ms, 1, kYearMs,
+     "longest lease of a detached session, and what it gets when it asks for "
+     "none, in milliseconds"},
 };
 
 absl::Status Exhausted(absl::string_view prefix, absl::string_view name,

@@ -14,6 +14,8 @@
 namespace farpoll::server {
 
 struct Limits {
+  std::int64_t max_connections = 1000;
+  std::int64_t max_connection_streams = 20'000;
   std::int64_t max_sessions = 1000;
   std::int64_t max_handles = 15000;
   std::int64_t max_session_handles = 15000;
@@ -30,6 +32,7 @@ struct Limits {
   std::int64_t max_changes = 1000;
   std::int64_t default_ttl_ms = 60'000;
   std::int64_t max_ttl_ms = 86'400'000;
+  std::int64_t max_detached_ttl_ms = 604'800'000;
 };
 
 // One limit: its name (also its flag, with '-' for '_'), where it is, what it

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cerrno>
+#include <future>
 #include <utility>
 
 #include "base/errno_status.h"
@@ -137,6 +138,12 @@ void Reactor::Post(Callback callback) {
     posted_.push_back(std::move(callback));
   }
   Poke();
+}
+
+void Reactor::Fence() {
+  std::promise<void> passed;
+  Post([&passed] { passed.set_value(); });
+  passed.get_future().wait();
 }
 
 void Reactor::Poke() { (void)eventfd_write(wake_.get(), 1); }

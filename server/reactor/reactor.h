@@ -60,6 +60,10 @@ class Reactor {
   // Runs `callback` soon.
   void Post(Callback callback);
 
+  // Returns when the callbacks that were running, or taken to run, are done.
+  // Not from the reactor's own thread.
+  void Fence();
+
   // Makes the loop look at the clock again; for clocks that jump.
   void Poke();
 

@@ -8,10 +8,16 @@
 
 namespace farpoll::server {
 
-KeepAliveStream* KeepAliveStream::Start(SessionTable* table) {
-  const std::shared_ptr<KeepAliveStream> stream(new KeepAliveStream(table));
+KeepAliveStream* KeepAliveStream::Start(
+    SessionTable* table, const absl::StatusOr<Principal>& caller) {
+  const std::shared_ptr<KeepAliveStream> stream(
+      new KeepAliveStream(table, caller));
   stream->self_ = stream;
-  stream->StartRead(&stream->request_);
+  if (caller.ok()) {
+    stream->StartRead(&stream->request_);
+  } else {
+    stream->End(caller.status());
+  }
   return stream.get();
 }
 
@@ -45,7 +51,7 @@ absl::Status KeepAliveStream::Renew() {
     return absl::OkStatus();
   }
   absl::StatusOr<std::shared_ptr<Session>> found =
-      table_.Find(request_.session());
+      table_.Find(*caller_, request_.session());
   if (!found.ok()) {
     return found.status();
   }

@@ -11,9 +11,11 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/types/optional.h"
 #include "base/mutex.h"
 #include "farpoll/v1/session.pb.h"
+#include "server/policy/principal.h"
 #include "server/session/session_table.h"
 
 namespace farpoll::server {
@@ -25,7 +27,9 @@ class KeepAliveStream final
       public std::enable_shared_from_this<KeepAliveStream> {
  public:
   // Borrows `table`. The stream owns itself until gRPC is done with it.
-  static KeepAliveStream* Start(SessionTable* table);
+  // `caller` is as the gate found it.
+  static KeepAliveStream* Start(SessionTable* table,
+                                const absl::StatusOr<Principal>& caller);
 
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
@@ -34,7 +38,8 @@ class KeepAliveStream final
   void OnEnded(absl::Status why) override;
 
  private:
-  explicit KeepAliveStream(SessionTable* table) : table_(*table) {}
+  KeepAliveStream(SessionTable* table, const absl::StatusOr<Principal>& caller)
+      : table_(*table), caller_(caller) {}
 
   // Renews the lease that `request_` names; attaches at the first message.
   absl::Status Renew();
@@ -42,6 +47,7 @@ class KeepAliveStream final
   void End(const absl::Status& status);
 
   SessionTable& table_;
+  const absl::StatusOr<Principal> caller_;
   std::shared_ptr<KeepAliveStream> self_;  // shared with gRPC, until OnDone
   // One read or one write is in progress at a time, and fences these.
   v1::KeepAliveRequest request_;

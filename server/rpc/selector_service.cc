@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "server/rpc/convert.h"
+#include "server/rpc/gate.h"
 #include "server/rpc/unary.h"
 #include "server/rpc/wait_call.h"
 #include "server/rpc/wait_stream.h"
@@ -184,26 +185,29 @@ grpc::ServerUnaryReactor* SelectorService::GetRegistration(
 }
 
 grpc::ServerUnaryReactor* SelectorService::Poll(
-    grpc::CallbackServerContext* /*context*/, const v1::PollRequest* request,
+    grpc::CallbackServerContext* context, const v1::PollRequest* request,
     v1::PollResponse* response) {
-  return PollCall::Start(table_, *request, response);
+  return PollCall::Start(table_, CallContext::CallerOf(context), *request,
+                         response);
 }
 
 grpc::ServerUnaryReactor* SelectorService::Control(
-    grpc::CallbackServerContext* /*context*/, const v1::ControlRequest* request,
+    grpc::CallbackServerContext* context, const v1::ControlRequest* request,
     v1::ControlResponse* response) {
-  return ControlCall::Start(table_, *request, response);
+  return ControlCall::Start(table_, CallContext::CallerOf(context), *request,
+                            response);
 }
 
 grpc::ServerUnaryReactor* SelectorService::Select(
-    grpc::CallbackServerContext* /*context*/, const v1::SelectRequest* request,
+    grpc::CallbackServerContext* context, const v1::SelectRequest* request,
     v1::SelectResponse* response) {
-  return SelectCall::Start(table_, *request, response);
+  return SelectCall::Start(table_, CallContext::CallerOf(context), *request,
+                           response);
 }
 
 grpc::ServerBidiReactor<v1::WaitRequest, v1::WaitResponse>*
-SelectorService::Wait(grpc::CallbackServerContext* /*context*/) {
-  return WaitStream::Start(&table_, epoch_);
+SelectorService::Wait(grpc::CallbackServerContext* context) {
+  return WaitStream::Start(&table_, CallContext::CallerOf(context), epoch_);
 }
 
 }  // namespace farpoll::server

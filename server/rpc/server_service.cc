@@ -4,7 +4,9 @@
 #include "absl/time/time.h"
 #include "base/version.h"
 #include "selector/pipe_buf.h"
+#include "server/policy/principal.h"
 #include "server/rpc/convert.h"
+#include "server/rpc/gate.h"
 #include "server/rpc/unary.h"
 
 namespace farpoll::server {
@@ -12,6 +14,10 @@ namespace farpoll::server {
 grpc::ServerUnaryReactor* ServerService::GetServer(
     grpc::CallbackServerContext* context,
     const v1::GetServerRequest* /*request*/, v1::GetServerResponse* response) {
+  if (const absl::StatusOr<Principal>& caller = CallContext::CallerOf(context);
+      !caller.ok()) {
+    return Answer(context, caller.status());
+  }
   const MonotonicTime now = clock_.Now();
   const std::int64_t wall_ns = absl::ToUnixNanos(absl::Now());
   response->set_version(kVersion);

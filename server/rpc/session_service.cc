@@ -2,6 +2,7 @@
 
 #include "server/policy/principal.h"
 #include "server/rpc/convert.h"
+#include "server/rpc/gate.h"
 #include "server/rpc/keep_alive_stream.h"
 #include "server/rpc/unary.h"
 
@@ -11,12 +12,16 @@ grpc::ServerUnaryReactor* SessionService::CreateSession(
     grpc::CallbackServerContext* context,
     const v1::CreateSessionRequest* request,
     v1::CreateSessionResponse* response) {
+  const absl::StatusOr<Principal>& caller = CallContext::CallerOf(context);
+  if (!caller.ok()) {
+    return Answer(context, caller.status());
+  }
   const absl::StatusOr<absl::Duration> ttl = ToDuration(request->ttl(), "ttl");
   if (!ttl.ok()) {
     return Answer(context, ttl.status());
   }
   const absl::StatusOr<std::shared_ptr<Session>> session =
-      table_.Create(Principal::ThisProcess(), request->name(), *ttl);
+      table_.Create(*caller, request->name(), *ttl, request->detached());
   if (session.ok()) {
     Fill((*session)->Info(), response->mutable_session());
   }
@@ -36,12 +41,16 @@ grpc::ServerUnaryReactor* SessionService::ListSessions(
     grpc::CallbackServerContext* context,
     const v1::ListSessionsRequest* request,
     v1::ListSessionsResponse* response) {
+  const absl::StatusOr<Principal>& caller = CallContext::CallerOf(context);
+  if (!caller.ok()) {
+    return Answer(context, caller.status());
+  }
   const absl::StatusOr<Page> page =
       ToPage(request->page_size(), request->page_token());
   if (!page.ok()) {
     return Answer(context, page.status());
   }
-  auto list = table_.List(page->after, page->count + 1);
+  auto list = table_.List(*caller, page->after, page->count + 1);
   response->set_next_page_token(CutToPage(
       *page, [](const auto& item) { return item.first; }, &list));
   for (const auto& [position, session] : list) {
@@ -51,15 +60,18 @@ grpc::ServerUnaryReactor* SessionService::ListSessions(
 }
 
 grpc::ServerBidiReactor<v1::KeepAliveRequest, v1::KeepAliveResponse>*
-SessionService::KeepAlive(grpc::CallbackServerContext* /*context*/) {
-  return KeepAliveStream::Start(&table_);
+SessionService::KeepAlive(grpc::CallbackServerContext* context) {
+  return KeepAliveStream::Start(&table_, CallContext::CallerOf(context));
 }
 
 grpc::ServerUnaryReactor* SessionService::DeleteSession(
     grpc::CallbackServerContext* context,
     const v1::DeleteSessionRequest* request,
     v1::DeleteSessionResponse* /*response*/) {
-  return Answer(context, table_.Delete(request->session()));
+  const absl::StatusOr<Principal>& caller = CallContext::CallerOf(context);
+  return Answer(context, caller.ok()
+                             ? table_.Delete(*caller, request->session())
+                             : caller.status());
 }
 
 }  // namespace farpoll::server

@@ -11,7 +11,9 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/policy/principal.h"
 #include "server/rpc/convert.h"
+#include "server/rpc/gate.h"
 #include "server/session/session_table.h"
 
 namespace farpoll::server {
@@ -24,12 +26,18 @@ inline grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context,
   return reactor;
 }
 
-// Answers a call with what `work` makes of the session that it names.
+// Answers a call that was let in with what `work` makes of the session that it
+// names, which must be its caller's.
 inline grpc::ServerUnaryReactor* AnswerWith(
     grpc::CallbackServerContext* context, SessionTable& table,
     const std::string& session,
     absl::FunctionRef<absl::Status(Session&)> work) {
-  const absl::StatusOr<std::shared_ptr<Session>> found = table.Find(session);
+  const absl::StatusOr<Principal>& caller = CallContext::CallerOf(context);
+  if (!caller.ok()) {
+    return Answer(context, caller.status());
+  }
+  const absl::StatusOr<std::shared_ptr<Session>> found =
+      table.Find(*caller, session);
   return Answer(context, found.ok() ? work(**found) : found.status());
 }
 

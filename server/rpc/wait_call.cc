@@ -32,9 +32,12 @@ bool WaitCall::FinishOnce(const absl::Status& status) {
 template <class Call, class Request>
 grpc::ServerUnaryReactor* WaitCall::Run(std::shared_ptr<Call> call,
                                         SessionTable& table,
+                                        const absl::StatusOr<Principal>& caller,
                                         const Request& request) {
   call->self_ = call;
-  if (const absl::Status begun = call->Begin(table, request); !begun.ok()) {
+  const absl::Status begun =
+      caller.ok() ? call->Begin(table, *caller, request) : caller.status();
+  if (!begun.ok()) {
     call->FinishOnce(begun);
   } else {
     call->Look();
@@ -44,13 +47,14 @@ grpc::ServerUnaryReactor* WaitCall::Run(std::shared_ptr<Call> call,
 
 template <class Request>
 absl::StatusOr<Timeout> WaitCall::Open(SessionTable& table,
+                                       const Principal& caller,
                                        const Request& request) {
   const absl::StatusOr<Timeout> timeout = ToTimeout(request);
   if (!timeout.ok()) {
     return timeout;
   }
   absl::StatusOr<std::shared_ptr<Session>> session =
-      table.Find(request.session());
+      table.Find(caller, request.session());
   if (!session.ok()) {
     return session.status();
   }
@@ -60,15 +64,16 @@ absl::StatusOr<Timeout> WaitCall::Open(SessionTable& table,
 
 // ---- Poll.
 
-grpc::ServerUnaryReactor* PollCall::Start(SessionTable& table,
-                                          const v1::PollRequest& request,
-                                          v1::PollResponse* response) {
-  return Run(std::shared_ptr<PollCall>(new PollCall(response)), table, request);
+grpc::ServerUnaryReactor* PollCall::Start(
+    SessionTable& table, const absl::StatusOr<Principal>& caller,
+    const v1::PollRequest& request, v1::PollResponse* response) {
+  return Run(std::shared_ptr<PollCall>(new PollCall(response)), table, caller,
+             request);
 }
 
-absl::Status PollCall::Begin(SessionTable& table,
+absl::Status PollCall::Begin(SessionTable& table, const Principal& caller,
                              const v1::PollRequest& request) {
-  const absl::StatusOr<Timeout> timeout = Open(table, request);
+  const absl::StatusOr<Timeout> timeout = Open(table, caller, request);
   if (!timeout.ok()) {
     return timeout.status();
   }
@@ -107,16 +112,16 @@ void PollCall::OnUndelivered() {
 
 // ---- Select.
 
-grpc::ServerUnaryReactor* SelectCall::Start(SessionTable& table,
-                                            const v1::SelectRequest& request,
-                                            v1::SelectResponse* response) {
+grpc::ServerUnaryReactor* SelectCall::Start(
+    SessionTable& table, const absl::StatusOr<Principal>& caller,
+    const v1::SelectRequest& request, v1::SelectResponse* response) {
   return Run(std::shared_ptr<SelectCall>(new SelectCall(response)), table,
-             request);
+             caller, request);
 }
 
-absl::Status SelectCall::Begin(SessionTable& table,
+absl::Status SelectCall::Begin(SessionTable& table, const Principal& caller,
                                const v1::SelectRequest& request) {
-  const absl::StatusOr<Timeout> timeout = Open(table, request);
+  const absl::StatusOr<Timeout> timeout = Open(table, caller, request);
   if (!timeout.ok()) {
     return timeout.status();
   }
@@ -165,16 +170,16 @@ void SelectCall::Answer(const SelectSets& sets) {
 
 // ---- Control.
 
-grpc::ServerUnaryReactor* ControlCall::Start(SessionTable& table,
-                                             const v1::ControlRequest& request,
-                                             v1::ControlResponse* response) {
+grpc::ServerUnaryReactor* ControlCall::Start(
+    SessionTable& table, const absl::StatusOr<Principal>& caller,
+    const v1::ControlRequest& request, v1::ControlResponse* response) {
   return Run(std::shared_ptr<ControlCall>(new ControlCall(response)), table,
-             request);
+             caller, request);
 }
 
-absl::Status ControlCall::Begin(SessionTable& table,
+absl::Status ControlCall::Begin(SessionTable& table, const Principal& caller,
                                 const v1::ControlRequest& request) {
-  const absl::StatusOr<Timeout> timeout = Open(table, request);
+  const absl::StatusOr<Timeout> timeout = Open(table, caller, request);
   if (!timeout.ok()) {
     return timeout.status();
   }

@@ -14,6 +14,7 @@
 #include "absl/types/optional.h"
 #include "base/timeout.h"
 #include "farpoll/v1/selector.pb.h"
+#include "server/policy/principal.h"
 #include "server/session/session_table.h"
 
 namespace farpoll::server {
@@ -34,12 +35,15 @@ class WaitCall : public grpc::ServerUnaryReactor,
   template <class Call, class Request>
   static grpc::ServerUnaryReactor* Run(std::shared_ptr<Call> call,
                                        SessionTable& table,
+                                       const absl::StatusOr<Principal>& caller,
                                        const Request& request);
 
-  // Finds the request's session and judges its timeout's form.
+  // Judges the form of the request's timeout and finds its session, which must
+  // be the caller's.
   //   Errors: INVALID_ARGUMENT, NOT_FOUND.
   template <class Request>
-  absl::StatusOr<Timeout> Open(SessionTable& table, const Request& request);
+  absl::StatusOr<Timeout> Open(SessionTable& table, const Principal& caller,
+                               const Request& request);
 
   // Answers if there is a result by now.
   virtual void Look() = 0;
@@ -60,16 +64,18 @@ class WaitCall : public grpc::ServerUnaryReactor,
 
 class PollCall final : public WaitCall {
  public:
-  static grpc::ServerUnaryReactor* Start(SessionTable& table,
-                                         const v1::PollRequest& request,
-                                         v1::PollResponse* response);
+  // `caller` is as the gate found it.
+  static grpc::ServerUnaryReactor* Start(
+      SessionTable& table, const absl::StatusOr<Principal>& caller,
+      const v1::PollRequest& request, v1::PollResponse* response);
 
  private:
   friend class WaitCall;
 
   explicit PollCall(v1::PollResponse* response) : response_(response) {}
 
-  absl::Status Begin(SessionTable& table, const v1::PollRequest& request);
+  absl::Status Begin(SessionTable& table, const Principal& caller,
+                     const v1::PollRequest& request);
   void Look() override;
   void OnUndelivered() override;
 
@@ -80,16 +86,18 @@ class PollCall final : public WaitCall {
 
 class SelectCall final : public WaitCall {
  public:
-  static grpc::ServerUnaryReactor* Start(SessionTable& table,
-                                         const v1::SelectRequest& request,
-                                         v1::SelectResponse* response);
+  // `caller` is as the gate found it.
+  static grpc::ServerUnaryReactor* Start(
+      SessionTable& table, const absl::StatusOr<Principal>& caller,
+      const v1::SelectRequest& request, v1::SelectResponse* response);
 
  private:
   friend class WaitCall;
 
   explicit SelectCall(v1::SelectResponse* response) : response_(response) {}
 
-  absl::Status Begin(SessionTable& table, const v1::SelectRequest& request);
+  absl::Status Begin(SessionTable& table, const Principal& caller,
+                     const v1::SelectRequest& request);
   void Look() override;
   void Answer(const SelectSets& sets);
 
@@ -98,16 +106,18 @@ class SelectCall final : public WaitCall {
 
 class ControlCall final : public WaitCall {
  public:
-  static grpc::ServerUnaryReactor* Start(SessionTable& table,
-                                         const v1::ControlRequest& request,
-                                         v1::ControlResponse* response);
+  // `caller` is as the gate found it.
+  static grpc::ServerUnaryReactor* Start(
+      SessionTable& table, const absl::StatusOr<Principal>& caller,
+      const v1::ControlRequest& request, v1::ControlResponse* response);
 
  private:
   friend class WaitCall;
 
   explicit ControlCall(v1::ControlResponse* response) : response_(response) {}
 
-  absl::Status Begin(SessionTable& table, const v1::ControlRequest& request);
+  absl::Status Begin(SessionTable& table, const Principal& caller,
+                     const v1::ControlRequest& request);
   void Look() override;
   void Answer(NamedResult named);
   void OnUndelivered() override;

@@ -9,10 +9,17 @@
 
 namespace farpoll::server {
 
-WaitStream* WaitStream::Start(SessionTable* table, std::int64_t epoch) {
-  const std::shared_ptr<WaitStream> stream(new WaitStream(table, epoch));
+WaitStream* WaitStream::Start(SessionTable* table,
+                              const absl::StatusOr<Principal>& caller,
+                              std::int64_t epoch) {
+  const std::shared_ptr<WaitStream> stream(
+      new WaitStream(table, caller, epoch));
   stream->self_ = stream;
-  stream->StartRead(&stream->request_);
+  if (caller.ok()) {
+    stream->StartRead(&stream->request_);
+  } else {
+    stream->End(caller.status());
+  }
   return stream.get();
 }
 
@@ -74,7 +81,7 @@ absl::Status WaitStream::Open(const v1::WaitOpen& open) {
     return timeout.status();
   }
   absl::StatusOr<std::shared_ptr<Session>> session =
-      table_.Find(open.session());
+      table_.Find(*caller_, open.session());
   if (!session.ok()) {
     return session.status();
   }

@@ -13,9 +13,11 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/types/optional.h"
 #include "base/mutex.h"
 #include "farpoll/v1/selector.pb.h"
+#include "server/policy/principal.h"
 #include "server/session/session_table.h"
 
 namespace farpoll::server {
@@ -26,7 +28,10 @@ class WaitStream final
       public std::enable_shared_from_this<WaitStream> {
  public:
   // Borrows `table`. The stream owns itself until gRPC is done with it.
-  static WaitStream* Start(SessionTable* table, std::int64_t epoch);
+  // `caller` is as the gate found it.
+  static WaitStream* Start(SessionTable* table,
+                           const absl::StatusOr<Principal>& caller,
+                           std::int64_t epoch);
 
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
@@ -36,8 +41,9 @@ class WaitStream final
   void OnEnded(absl::Status why) override;
 
  private:
-  WaitStream(SessionTable* table, std::int64_t epoch)
-      : table_(*table), epoch_(epoch) {}
+  WaitStream(SessionTable* table, const absl::StatusOr<Principal>& caller,
+             std::int64_t epoch)
+      : table_(*table), caller_(caller), epoch_(epoch) {}
 
   // Does what `request_` says.
   absl::Status Serve();
@@ -54,6 +60,7 @@ class WaitStream final
   bool NextResponse();
 
   SessionTable& table_;
+  const absl::StatusOr<Principal> caller_;
   const std::int64_t epoch_;
   std::shared_ptr<WaitStream> self_;  // shared with gRPC, until OnDone
 

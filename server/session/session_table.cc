@@ -56,23 +56,33 @@ SessionTable::SessionTable(const Limits& limits, const Clock* clock,
       observer_(std::move(observer)),
       handles_(limits.max_handles) {}
 
+absl::StatusOr<absl::Duration> SessionTable::JudgeTtl(
+    absl::optional<absl::Duration> asked, bool detached) const {
+  const absl::Duration longest = absl::Milliseconds(
+      detached ? limits_.max_detached_ttl_ms : limits_.max_ttl_ms);
+  const absl::Duration usual =
+      detached ? longest : absl::Milliseconds(limits_.default_ttl_ms);
+  const absl::Duration ttl = asked.value_or(absl::ZeroDuration());
+  if (ttl < absl::ZeroDuration() || ttl > longest) {
+    return MakeError(
+        EINVAL, "BAD_TTL", "ttl",
+        absl::StrCat("ttl is ", absl::FormatDuration(ttl),
+                     "; it must be from 0 to ", absl::FormatDuration(longest)));
+  }
+  return ttl == absl::ZeroDuration() ? usual : ttl;
+}
+
 absl::StatusOr<std::shared_ptr<Session>> SessionTable::Create(
     const Principal& owner, absl::string_view name,
-    absl::optional<absl::Duration> ttl) {
+    absl::optional<absl::Duration> ttl, bool detached) {
   if (const absl::Status good = CheckName(name, "name"); !good.ok()) {
     return good;
   }
-  const absl::Duration longest = absl::Milliseconds(limits_.max_ttl_ms);
-  const absl::Duration span =
-      ttl.value_or(absl::ZeroDuration()) == absl::ZeroDuration()
-          ? absl::Milliseconds(limits_.default_ttl_ms)
-          : *ttl;
-  if (span < absl::ZeroDuration() || span > longest) {
-    return MakeError(
-        EINVAL, "BAD_TTL", "ttl",
-        absl::StrCat("ttl is ", absl::FormatDuration(span),
-                     "; it must be from 0 to ", absl::FormatDuration(longest)));
+  const absl::StatusOr<absl::Duration> span = JudgeTtl(ttl, detached);
+  if (!span.ok()) {
+    return span.status();
   }
+  const std::pair<std::string, std::string> full_name(owner.Key(), name);
   const absl::StatusOr<std::string> id = RandomId();
   if (!id.ok()) {
     return id.status();
@@ -83,7 +93,7 @@ absl::StatusOr<std::shared_ptr<Session>> SessionTable::Create(
     if (draining_) {
       return Draining();
     }
-    if (id_by_name_.contains(name)) {
+    if (id_by_name_.contains(full_name)) {
       return MakeError(
           EEXIST, "NAME_TAKEN", name,
           absl::StrCat("there is a session named ", name, " already"));
@@ -91,7 +101,7 @@ absl::StatusOr<std::shared_ptr<Session>> SessionTable::Create(
     if (static_cast<std::int64_t>(sessions_.size()) >= limits_.max_sessions) {
       return LimitReached("max_sessions", limits_.max_sessions, "server");
     }
-    session = std::make_shared<Session>(*id, std::string(name), span, owner,
+    session = std::make_shared<Session>(*id, std::string(name), *span, owner,
                                         SessionContext{.clock = clock_,
                                                        .reactor = reactor_,
                                                        .authority = authority_,
@@ -102,7 +112,7 @@ absl::StatusOr<std::shared_ptr<Session>> SessionTable::Create(
     sessions_.emplace(*id, Entry{session, position});
     id_by_position_.emplace(position, *id);
     if (!name.empty()) {
-      id_by_name_.emplace(name, *id);
+      id_by_name_.emplace(full_name, *id);
     }
   }
   ScheduleCheck(*session, session->lease_end());
@@ -111,27 +121,31 @@ absl::StatusOr<std::shared_ptr<Session>> SessionTable::Create(
 }
 
 absl::StatusOr<std::shared_ptr<Session>> SessionTable::FindLocked(
-    absl::string_view reference) {
+    const Principal& caller, absl::string_view reference) {
   if (draining_) {
     return Draining();
   }
+  const std::string owner = caller.Key();
   auto it = sessions_.find(reference);
   if (it == sessions_.end()) {
-    const auto named = id_by_name_.find(reference);
+    const auto named =
+        id_by_name_.find(std::make_pair(owner, std::string(reference)));
     it = named == id_by_name_.end() ? sessions_.end()
                                     : sessions_.find(named->second);
   }
-  if (it != sessions_.end()) {
+  if (it != sessions_.end() && it->second.session->owner().Key() == owner) {
     return it->second.session;
   }
-  for (const auto& [gone, when] : expired_) {
-    if (gone == reference) {
+  for (const Expired& gone : expired_) {
+    if (gone.owner == owner && !reference.empty() &&
+        (gone.id == reference || gone.name == reference)) {
       return MakeError(
           ENOENT, "LEASE_EXPIRED", reference,
-          absl::StrFormat(
-              "session %s expired %s ago: its lease ran out", reference,
-              absl::FormatDuration(absl::Trunc(
-                  absl::FromChrono(clock_->Now() - when), absl::Seconds(1)))));
+          absl::StrFormat("session %s expired %s ago: its lease ran out",
+                          reference,
+                          absl::FormatDuration(absl::Trunc(
+                              absl::FromChrono(clock_->Now() - gone.when),
+                              absl::Seconds(1)))));
     }
   }
   return MakeError(ENOENT, "SESSION_UNKNOWN", reference,
@@ -140,11 +154,11 @@ absl::StatusOr<std::shared_ptr<Session>> SessionTable::FindLocked(
 }
 
 absl::StatusOr<std::shared_ptr<Session>> SessionTable::Find(
-    absl::string_view reference) {
+    const Principal& caller, absl::string_view reference) {
   absl::StatusOr<std::shared_ptr<Session>> session;
   {
     MutexLock lock(&mu_);
-    session = FindLocked(reference);
+    session = FindLocked(caller, reference);
   }
   if (session.ok()) {
     (*session)->Touch();
@@ -153,12 +167,17 @@ absl::StatusOr<std::shared_ptr<Session>> SessionTable::Find(
 }
 
 std::vector<std::pair<std::int64_t, std::shared_ptr<Session>>>
-SessionTable::List(std::int64_t after, std::size_t count) {
+SessionTable::List(const Principal& caller, std::int64_t after,
+                   std::size_t count) {
+  const std::string owner = caller.Key();
   std::vector<std::pair<std::int64_t, std::shared_ptr<Session>>> list;
   MutexLock lock(&mu_);
   for (auto it = id_by_position_.upper_bound(after);
        it != id_by_position_.end() && list.size() < count; ++it) {
-    list.emplace_back(it->first, sessions_.at(it->second).session);
+    const std::shared_ptr<Session>& session = sessions_.at(it->second).session;
+    if (session->owner().Key() == owner) {
+      list.emplace_back(it->first, session);
+    }
   }
   return list;
 }
@@ -171,13 +190,15 @@ std::shared_ptr<Session> SessionTable::Remove(const std::string& id) {
   }
   std::shared_ptr<Session> session = std::move(it->second.session);
   id_by_position_.erase(it->second.position);
-  id_by_name_.erase(session->name());
+  id_by_name_.erase(std::make_pair(session->owner().Key(), session->name()));
   sessions_.erase(it);
   return session;
 }
 
-absl::Status SessionTable::Delete(absl::string_view reference) {
-  const absl::StatusOr<std::shared_ptr<Session>> found = Find(reference);
+absl::Status SessionTable::Delete(const Principal& caller,
+                                  absl::string_view reference) {
+  const absl::StatusOr<std::shared_ptr<Session>> found =
+      Find(caller, reference);
   if (!found.ok()) {
     return found.status();
   }
@@ -221,11 +242,9 @@ void SessionTable::CheckLease(const std::string& id) {
   }
   {
     MutexLock lock(&mu_);
-    expired_.emplace_back(id, end);
-    if (!session->name().empty()) {
-      expired_.emplace_back(session->name(), end);
-    }
-    while (expired_.size() > kRemembered) {
+    expired_.push_back(
+        Expired{session->owner().Key(), id, session->name(), end});
+    if (expired_.size() > kRemembered) {
       expired_.pop_front();
     }
   }

@@ -45,26 +45,33 @@ class SessionTable {
   SessionTable(const Limits& limits, const Clock* clock, Reactor* reactor,
                const Authority* authority, Observer observer);
 
-  //   Errors: INVALID_ARGUMENT (name; ttl negative or over max_ttl_ms),
+  // Makes a session of `owner`'s, whose names are its own. A `detached` one is
+  // made to be left alone: it may ask for up to max_detached_ttl_ms, and gets
+  // that when it asks for nothing.
+  //   Errors: INVALID_ARGUMENT (name; ttl negative or over its limit),
   //     ALREADY_EXISTS, RESOURCE_EXHAUSTED (LIMIT_SESSIONS), UNAVAILABLE when
   //     draining.
   absl::StatusOr<std::shared_ptr<Session>> Create(
       const Principal& owner, absl::string_view name,
-      absl::optional<absl::Duration> ttl);
+      absl::optional<absl::Duration> ttl, bool detached = false);
+
+  // Each of the following sees the sessions of `caller` alone: those of others
+  // do not exist.
 
   // Finds a session by id or name and renews its lease.
   //   Errors: NOT_FOUND (SESSION_UNKNOWN; LEASE_EXPIRED for one that ran out
   //   not
   //     long ago), UNAVAILABLE when draining.
-  absl::StatusOr<std::shared_ptr<Session>> Find(absl::string_view reference);
+  absl::StatusOr<std::shared_ptr<Session>> Find(const Principal& caller,
+                                                absl::string_view reference);
 
   // Up to `count` sessions in order of creation, after position `after`; each
   // with its position.
   std::vector<std::pair<std::int64_t, std::shared_ptr<Session>>> List(
-      std::int64_t after, std::size_t count);
+      const Principal& caller, std::int64_t after, std::size_t count);
 
   //   Errors: as Find.
-  absl::Status Delete(absl::string_view reference);
+  absl::Status Delete(const Principal& caller, absl::string_view reference);
 
   // From now on Create and Find answer UNAVAILABLE, and every wait and stream
   // ends with it. Handles stay open until EndAll().
@@ -81,9 +88,19 @@ class SessionTable {
     std::shared_ptr<Session> session;  // shared with calls in progress
     std::int64_t position = 0;         // in order of creation
   };
+  struct Expired {
+    std::string owner;
+    std::string id;
+    std::string name;
+    MonotonicTime when;
+  };
 
+  // How long a new session may be silent, given what it asked for.
+  absl::StatusOr<absl::Duration> JudgeTtl(absl::optional<absl::Duration> asked,
+                                          bool detached) const;
   absl::StatusOr<std::shared_ptr<Session>> FindLocked(
-      absl::string_view reference) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+      const Principal& caller, absl::string_view reference)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Takes a session out of the table; null when it is gone already.
   std::shared_ptr<Session> Remove(const std::string& id);
   // Ends a session whose lease ran out, or looks again when it will.
@@ -102,12 +119,12 @@ class SessionTable {
   bool draining_ ABSL_GUARDED_BY(mu_) = false;
   std::int64_t last_position_ ABSL_GUARDED_BY(mu_) = 0;
   absl::flat_hash_map<std::string, Entry> sessions_ ABSL_GUARDED_BY(mu_);
-  absl::flat_hash_map<std::string, std::string> id_by_name_
-      ABSL_GUARDED_BY(mu_);
+  // By the owner's key and the name.
+  absl::flat_hash_map<std::pair<std::string, std::string>, std::string>
+      id_by_name_ ABSL_GUARDED_BY(mu_);
   std::map<std::int64_t, std::string> id_by_position_ ABSL_GUARDED_BY(mu_);
-  // The last sessions that ran out, for a better message: reference -> when.
-  std::deque<std::pair<std::string, MonotonicTime>> expired_
-      ABSL_GUARDED_BY(mu_);
+  // The last sessions that ran out, for a better message.
+  std::deque<Expired> expired_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace farpoll::server

@@ -67,9 +67,12 @@ class SessionTest : public testing::Test {
     table_ = MakeTable(limits);
   }
 
+  // The owner of what Create() and Make() make.
+  static Principal Me() { return Principal::ThisProcess(); }
+
   absl::StatusOr<std::shared_ptr<Session>> Create(
       absl::string_view name, absl::optional<absl::Duration> ttl) {
-    return table_->Create(Principal::ThisProcess(), name, ttl);
+    return table_->Create(Me(), name, ttl);
   }
 
   // A session that lives for 10 s.

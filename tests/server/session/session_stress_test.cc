@@ -174,7 +174,7 @@ TEST_F(SessionStressTest, ManyThreadsOneSession) {
 
   EXPECT_EQ(session->Info().handles,
             static_cast<std::size_t>(table_.handles().used()));
-  EXPECT_THAT(table_.Delete("shared"), IsOk());
+  EXPECT_THAT(table_.Delete(Principal::ThisProcess(), "shared"), IsOk());
   EXPECT_EQ(table_.handles().used(), 0);
   Fence(*reactor_);
 }
@@ -193,7 +193,7 @@ TEST_F(SessionStressTest, TheSessionEndsUnderItsUsers) {
   while (table_.handles().used() == 0) {
     std::this_thread::yield();
   }
-  EXPECT_THAT(table_.Delete("shared"), IsOk());
+  EXPECT_THAT(table_.Delete(Principal::ThisProcess(), "shared"), IsOk());
   for (std::thread& thread : threads) {
     thread.join();
   }

@@ -2,6 +2,8 @@
 // which name, and for how long.
 #include "server/session/session_table.h"
 
+#include <unistd.h>
+
 #include <cerrno>
 
 #include "gmock/gmock.h"
@@ -28,14 +30,14 @@ constexpr absl::Duration kMoment = absl::Nanoseconds(1);
 TEST_F(SessionTableTest, FindsByIdAndByName) {
   const auto session = Make("dev");
 
-  EXPECT_THAT(table_->Find(session->id()), IsOkAndHolds(session));
-  EXPECT_THAT(table_->Find("dev"), IsOkAndHolds(session));
+  EXPECT_THAT(table_->Find(Me(), session->id()), IsOkAndHolds(session));
+  EXPECT_THAT(table_->Find(Me(), "dev"), IsOkAndHolds(session));
   EXPECT_THAT(session->id(), SizeIs(32));
 }
 
 TEST_F(SessionTableTest, UnknownSessionsAreNotFound) {
   for (const char* const reference : {"", "nobody", "0"}) {
-    const auto found = table_->Find(reference);
+    const auto found = table_->Find(Me(), reference);
 
     EXPECT_THAT(found, StatusIs(absl::StatusCode::kNotFound));
     EXPECT_EQ(ReasonOf(found), "SESSION_UNKNOWN");
@@ -46,7 +48,7 @@ TEST_F(SessionTableTest, ANameIsTakenUntilItsSessionEnds) {
   Make("dev");
   EXPECT_THAT(Create("dev", kTtl), StatusIs(absl::StatusCode::kAlreadyExists));
 
-  ASSERT_THAT(table_->Delete("dev"), IsOk());
+  ASSERT_THAT(table_->Delete(Me(), "dev"), IsOk());
 
   EXPECT_THAT(Create("dev", kTtl), IsOk());
 }
@@ -78,7 +80,7 @@ TEST_F(SessionTableTest, TooManySessionsAreRefused) {
 
   EXPECT_THAT(third, StatusIs(absl::StatusCode::kResourceExhausted));
   EXPECT_EQ(ReasonOf(third), "LIMIT_SESSIONS");
-  ASSERT_THAT(table_->Delete("a"), IsOk());
+  ASSERT_THAT(table_->Delete(Me(), "a"), IsOk());
   EXPECT_THAT(Create("c", kTtl), IsOk());
 }
 
@@ -87,14 +89,61 @@ TEST_F(SessionTableTest, ListsInOrderOfCreation) {
   Make("a");
   Make("b");
 
-  const auto page = table_->List(0, 2);
+  const auto page = table_->List(Me(), 0, 2);
 
   ASSERT_THAT(page, SizeIs(2));
   EXPECT_EQ(page[0].second->name(), "c");
   EXPECT_EQ(page[1].second->name(), "a");
-  const auto rest = table_->List(page[1].first, 2);
+  const auto rest = table_->List(Me(), page[1].first, 2);
   ASSERT_THAT(rest, SizeIs(1));
   EXPECT_EQ(rest[0].second->name(), "b");
+}
+
+// ---- Owners.
+
+TEST_F(SessionTableTest, SessionsOfOthersDoNotExist) {
+  const auto mine = Make("dev");
+  const Principal other = Principal::Local(geteuid() + 1, 0, 0);
+
+  for (const std::string& reference : {mine->id(), mine->name()}) {
+    EXPECT_EQ(ReasonOf(table_->Find(other, reference)), "SESSION_UNKNOWN");
+    EXPECT_EQ(ReasonOf(table_->Delete(other, reference)), "SESSION_UNKNOWN");
+  }
+  EXPECT_THAT(table_->List(other, 0, 10), IsEmpty());
+  EXPECT_THAT(table_->Find(Me(), "dev"), IsOk());
+}
+
+TEST_F(SessionTableTest, NobodyLearnsThatAnothersSessionExpired) {
+  const std::string id = Make("dev")->id();
+  Advance(kTtl);
+
+  EXPECT_EQ(ReasonOf(table_->Find(Principal::AnonymousTcp(), id)),
+            "SESSION_UNKNOWN");
+}
+
+TEST_F(SessionTableTest, EachOwnerHasItsOwnNames) {
+  const auto mine = Make("dev");
+  const auto theirs =
+      table_->Create(Principal::AnonymousTcp(), "dev", absl::nullopt);
+
+  ASSERT_THAT(theirs, IsOk());
+  EXPECT_THAT(table_->Find(Me(), "dev"), IsOkAndHolds(mine));
+  EXPECT_THAT(table_->Find(Principal::AnonymousTcp(), "dev"),
+              IsOkAndHolds(*theirs));
+}
+
+TEST_F(SessionTableTest, ADetachedSessionLivesLongerThanOthersMay) {
+  const Limits limits;
+  const absl::Duration longest = absl::Milliseconds(limits.max_detached_ttl_ms);
+  const auto create = [this](absl::optional<absl::Duration> ttl) {
+    return table_->Create(Me(), "", ttl, /*detached=*/true);
+  };
+
+  EXPECT_EQ((*create(absl::nullopt))->ttl(), longest);
+  EXPECT_EQ((*create(kTtl))->ttl(), kTtl);
+  EXPECT_EQ((*create(longest))->ttl(), longest);
+  EXPECT_EQ(ReasonOf(create(longest + kMoment)), "BAD_TTL");
+  EXPECT_GT(longest, absl::Milliseconds(limits.max_ttl_ms));
 }
 
 // ---- Leases.
@@ -118,7 +167,7 @@ TEST_F(SessionTableTest, AnExpiredSessionIsRemembered) {
   Advance(absl::Seconds(5));
 
   for (const std::string& reference : {id, std::string("dev")}) {
-    const auto found = table_->Find(reference);
+    const auto found = table_->Find(Me(), reference);
 
     EXPECT_THAT(found, StatusIs(absl::StatusCode::kNotFound));
     EXPECT_EQ(ReasonOf(found), "LEASE_EXPIRED");
@@ -142,14 +191,14 @@ TEST_F(SessionTableTest, ANewSessionUnderAnExpiredNameIsFound) {
 
   const auto again = Make("dev");
 
-  EXPECT_THAT(table_->Find("dev"), IsOkAndHolds(again));
+  EXPECT_THAT(table_->Find(Me(), "dev"), IsOkAndHolds(again));
 }
 
 TEST_F(SessionTableTest, FindingRenewsTheLease) {
   Make("dev");
   for (int i = 0; i < 5; ++i) {
     Advance(kTtl - kMoment);
-    EXPECT_THAT(table_->Find("dev"), IsOk());
+    EXPECT_THAT(table_->Find(Me(), "dev"), IsOk());
   }
   Advance(kTtl);
 
@@ -160,7 +209,7 @@ TEST_F(SessionTableTest, ListingDoesNotRenew) {
   Make("dev");
   Advance(kTtl - kMoment);
 
-  EXPECT_EQ(table_->List(0, 10)[0].second->Info().remaining, kMoment);
+  EXPECT_EQ(table_->List(Me(), 0, 10)[0].second->Info().remaining, kMoment);
   Advance(kMoment);
 
   EXPECT_THAT(Observed(), Contains("expired dev"));
@@ -215,7 +264,7 @@ TEST_F(SessionTableTest, DeletingEndsWaitsAndClosesHandles) {
               IsOk());
   ASSERT_THAT(session->AttachStream(sink), IsOk());
 
-  ASSERT_THAT(table_->Delete("dev"), IsOk());
+  ASSERT_THAT(table_->Delete(Me(), "dev"), IsOk());
 
   for (const auto& each : {wait_sink, sink}) {
     ASSERT_THAT(each->ended(), SizeIs(1));
@@ -224,7 +273,7 @@ TEST_F(SessionTableTest, DeletingEndsWaitsAndClosesHandles) {
     EXPECT_EQ(ReasonOf(each->ended()[0]), "SESSION_DELETED");
   }
   EXPECT_EQ(table_->handles().used(), 0);
-  EXPECT_EQ(ReasonOf(table_->Delete("dev")), "SESSION_UNKNOWN");
+  EXPECT_EQ(ReasonOf(table_->Delete(Me(), "dev")), "SESSION_UNKNOWN");
   EXPECT_THAT(Observed(), ElementsAre("created dev", "deleted dev"));
 }
 
@@ -237,7 +286,7 @@ TEST_F(SessionTableTest, DrainingEndsStreamsAndRefusesCalls) {
 
   ASSERT_THAT(sink->ended(), SizeIs(1));
   EXPECT_THAT(sink->ended()[0], StatusIs(absl::StatusCode::kUnavailable));
-  EXPECT_EQ(ReasonOf(table_->Find("dev")), "SERVER_STOPPING");
+  EXPECT_EQ(ReasonOf(table_->Find(Me(), "dev")), "SERVER_STOPPING");
   EXPECT_EQ(ReasonOf(Create("new", kTtl)), "SERVER_STOPPING");
   EXPECT_THAT(session->CreatePipe("", "", 0), IsOk());
 }

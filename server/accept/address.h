@@ -1,13 +1,12 @@
-// server/address.h: room: server. Where a server listens: reading addresses,
-// and finding out before gRPC tries, so that the error says what is wrong.
-// Threads: pure, but for ProbeAddress.
-#ifndef FARPOLL_SERVER_ADDRESS_H_
-#define FARPOLL_SERVER_ADDRESS_H_
+// server/accept/address.h: room: server/accept. Where a server listens, as
+// people write it.
+// Threads: pure.
+#ifndef FARPOLL_SERVER_ACCEPT_ADDRESS_H_
+#define FARPOLL_SERVER_ACCEPT_ADDRESS_H_
 
 #include <cstdint>
 #include <string>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
@@ -16,7 +15,7 @@ namespace farpoll::server {
 struct Address {
   // Path of a Unix socket; empty for TCP.
   std::string unix_path;
-  // Loopback host and port; port 0 is any free one.
+  // Loopback host and port; port 0 is any free one. "localhost" is 127.0.0.1.
   std::string host;
   std::uint16_t port = 0;
 
@@ -31,11 +30,6 @@ struct Address {
 //     it.
 absl::StatusOr<Address> ParseAddress(absl::string_view text);
 
-// Tries whether `address` is free. A Unix socket that nobody listens on any
-// more is removed.
-//   Errors: UNAVAILABLE (EADDRINUSE, EACCES, ENOENT, ...), naming the address.
-absl::Status ProbeAddress(const Address& address);
-
 }  // namespace farpoll::server
 
-#endif  // FARPOLL_SERVER_ADDRESS_H_
+#endif  // FARPOLL_SERVER_ACCEPT_ADDRESS_H_

@@ -1,0 +1,73 @@
+// server/accept/peers.h: room: server/accept. Who is behind each connection.
+//
+// gRPC names the peer of a connection that it was handed as "fd:N", N being the
+// descriptor's number, and says nothing more of a Unix socket. So the peer's
+// credentials are noted under that number before gRPC gets it. Numbers come
+// back: each connection is therefore moved to a number of its own from the
+// upper half of the table, taken in turn, so that one is not used again before
+// thousands of others were, and a call is resolved when it starts.
+// Threads: any.
+// Source: unix(7), SO_PEERCRED and SO_PEERGROUPS; fcntl(2), F_DUPFD_CLOEXEC.
+#ifndef FARPOLL_SERVER_ACCEPT_PEERS_H_
+#define FARPOLL_SERVER_ACCEPT_PEERS_H_
+
+#include <cstdint>
+#include <functional>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/optional.h"
+#include "base/mutex.h"
+#include "base/unique_fd.h"
+#include "server/policy/principal.h"
+
+namespace farpoll::server {
+
+// Says who is at the other end of `socket`.
+//   Errors: UNAUTHENTICATED.
+using Identify = std::function<absl::StatusOr<Principal>(int socket)>;
+
+// As the kernel knows it: the user that connected to a Unix socket, or whoever
+// reached a TCP port.
+absl::StatusOr<Principal> IdentifyByKernel(int socket);
+
+class Peers {
+ public:
+  // No more than `max_connections` are admitted at once.
+  Peers(std::int64_t max_connections, Identify identify);
+
+  // Notes who is behind `connection` and returns it under the number that its
+  // calls will show.
+  //   Errors: UNAUTHENTICATED; RESOURCE_EXHAUSTED (LIMIT_CONNECTIONS; EMFILE
+  //     when the table's upper half is full).
+  absl::StatusOr<UniqueFd> Admit(UniqueFd connection);
+
+  // Who is behind a call, by its peer as gRPC says it: "fd:N" for what was
+  // admitted, an Internet address for TCP, "unknown" for an in-process channel.
+  //   Errors: UNAUTHENTICATED for anything else.
+  absl::StatusOr<Principal> Resolve(absl::string_view peer);
+
+ private:
+  struct Entry {
+    Principal principal;
+    std::uint64_t cookie = 0;  // the kernel's name of the socket, never reused
+  };
+
+  absl::StatusOr<UniqueFd> MoveUp(UniqueFd connection)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Drops the entries whose connection gRPC has closed meanwhile.
+  void Sweep() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  const std::int64_t max_connections_;
+  const Identify identify_;
+
+  Mutex mu_;
+  int next_ ABSL_GUARDED_BY(mu_) = 0;
+  absl::flat_hash_map<int, Entry> entries_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace farpoll::server
+
+#endif  // FARPOLL_SERVER_ACCEPT_PEERS_H_

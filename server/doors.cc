@@ -1,0 +1,117 @@
+#include "server/doors.h"
+
+#include <grpcpp/server_posix.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "base/errno_status.h"
+#include "server/accept/address.h"
+
+namespace farpoll::server {
+namespace {
+
+// How often connections refused are worth a line of the log.
+constexpr absl::Duration kRefusalInterval = absl::Seconds(1);
+
+}  // namespace
+
+Doors::Doors(Reactor* reactor, const Clock* clock, Peers* peers, Log* log)
+    : reactor_(reactor),
+      clock_(clock),
+      peers_(peers),
+      log_(log),
+      refusals_(clock, kRefusalInterval) {}
+
+absl::Status Doors::Bind(const std::vector<std::string>& listen) {
+  for (const std::string& text : listen) {
+    const absl::StatusOr<Address> address = ParseAddress(text);
+    if (!address.ok()) {
+      return address.status();
+    }
+    absl::StatusOr<Listener> listener = Listener::On(*address);
+    if (!listener.ok()) {
+      return listener.status();
+    }
+    listeners_.push_back(*std::move(listener));
+  }
+  return absl::OkStatus();
+}
+
+void Doors::Configure(grpc::ServerBuilder& builder) {
+  // The credentials given here are where TLS and tokens for TCP come in.
+  tcp_ = builder.experimental().AddExternalConnectionAcceptor(
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+      grpc::InsecureServerCredentials());
+}
+
+absl::Status Doors::Open(grpc::Server* server) {
+  server_ = server;
+  for (const Listener& listener : listeners_) {
+    const Address& address = listener.address();
+    absl::StatusOr<std::unique_ptr<Acceptor>> acceptor = Acceptor::Start(
+        reactor_, clock_, listener.fd(),
+        [this, &address](UniqueFd connection) {
+          Enter(address, std::move(connection));
+        },
+        [this, &address](int number) {
+          Refused(address.Text(), ErrnoName(number));
+        });
+    if (!acceptor.ok()) {
+      return acceptor.status();
+    }
+    acceptors_.push_back(*std::move(acceptor));
+  }
+  return absl::OkStatus();
+}
+
+void Doors::Close() {
+  acceptors_.clear();
+  listeners_.clear();
+}
+
+std::vector<std::string> Doors::addresses() const {
+  std::vector<std::string> texts;
+  for (const Listener& listener : listeners_) {
+    texts.push_back(listener.address().Text());
+  }
+  return texts;
+}
+
+void Doors::Enter(const Address& address, UniqueFd connection) {
+  absl::StatusOr<UniqueFd> admitted = peers_->Admit(std::move(connection));
+  if (!admitted.ok()) {
+    const std::string& reason = DetailOf(admitted.status()).reason;
+    Refused(address.Text(),
+            reason.empty() ? ErrnoName(ErrnoOf(admitted.status())) : reason);
+    return;
+  }
+  if (address.is_unix()) {
+    grpc::AddInsecureChannelFromFd(server_, admitted->Release());
+    return;
+  }
+  const int on = 1;  // as gRPC's own listeners do
+  (void)setsockopt(admitted->get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters
+      connected;
+  connected.fd = admitted->Release();
+  tcp_->HandleNewConnection(&connected);
+}
+
+void Doors::Refused(const std::string& address, const std::string& why) {
+  if (log_ == nullptr) {
+    return;
+  }
+  if (const absl::optional<std::int64_t> unsaid = refusals_.Next()) {
+    log_->Write(Log::Level::kWarning, "connection.refused",
+                {{"address", address},
+                 {"why", why},
+                 {"before", absl::StrCat(*unsaid)}});
+  }
+}
+
+}  // namespace farpoll::server
