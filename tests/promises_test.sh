@@ -7,8 +7,12 @@ cd "$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")"
 
 readonly suites='Poll|PollFuzz|Select|Selector|BaseSelectorTest|PipeBuf'
 readonly kqueue_suites='Kqueue|KqueueFiles|KqueueModel|CKqueue'
-promised="$(grep -ohE "[^A-Za-z]($suites|$kqueue_suites)\.[A-Z][A-Za-z0-9]*" \
-  docs/{semantics,kqueue}.md | tr -dc 'A-Za-z0-9.\n' | sort -u)"
+# security.md names tests of many suites, each in backticks.
+promised="$({
+  grep -ohE "[^A-Za-z]($suites|$kqueue_suites)\.[A-Z][A-Za-z0-9]*" \
+    docs/{semantics,kqueue}.md
+  grep -ohE '`[A-Z][A-Za-z]+\.[A-Z][A-Za-z0-9]+`' docs/security.md
+} | tr -dc 'A-Za-z0-9.\n' | sort -u)"
 # Over line ends, as the formatter may break after the parenthesis.
 present="$(find tests -name '*.cc' -exec cat {} + | tr '\n' ' ' |
   grep -oE '\<(TYPED_)?TEST(_F|_P)?\( *[A-Za-z0-9_]+, *[A-Za-z0-9_]+' |

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -110,6 +111,89 @@ TEST_F(PolicyFileTest, AnAuditLogThatCannotBeOpenedKeepsItFromStarting) {
 }
 
 // ---- Reading again.
+
+TEST_F(PolicyFileTest, AGoodFileDecidesFromThenOn) {
+  Write("mode: 'system'\n");
+  Farpolld farpolld(Flags());
+  Peer peer(farpolld.AwaitAddress());
+  peer.MakePipe("in", "out");
+
+  Write(absl::StrCat("mode: 'system' no_basics: true\n",
+                     "grant { name: 'me' to { uid: ", getuid(),
+                     " } verb: 'inspect' verb: 'read' }\n"));
+  Reload(farpolld);
+
+  EXPECT_THAT(peer.Call(&Handles::CreatePipe, ""),
+              Fails(grpc::PERMISSION_DENIED, "EACCES", "POLICY_VERB"));
+  EXPECT_THAT(peer.Call(&Handles::Write, "handle { name: 'out' } data: 'x'"),
+              Fails(grpc::PERMISSION_DENIED, "EACCES", "POLICY_VERB"));
+  EXPECT_THAT(peer.Call(&Handles::Read, "handle { name: 'in' } max_bytes: 1"),
+              Succeeds());
+
+  Write("mode: 'private'\n");
+  Reload(farpolld);
+
+  peer.Must(&Handles::Write, "handle { name: 'out' } data: 'x'");
+}
+
+TEST_F(PolicyFileTest, QuotasHoldWhatAPrincipalHasInAllItsSessions) {
+  const std::string quotas =
+      "grant { name: 'all' to { anyone: true }"
+      " quota { limit: 'max_sessions' most: 2 }"
+      " quota { limit: 'max_session_selectors' most: 1 }"
+      " quota { limit: 'max_handles' most: ";
+  Write(quotas + "4 } }");
+  Farpolld farpolld(Flags());
+  const std::string address = farpolld.AwaitAddress();
+  Peer first(address);
+  Peer second(address);
+  first.MakePipe("", "");
+  second.MakePipe("", "");
+  second.MakeSelector("");
+
+  EXPECT_THAT(second.Call(&Handles::CreatePipe, ""),
+              Fails(grpc::RESOURCE_EXHAUSTED, "", "QUOTA_HANDLES"));
+  EXPECT_THAT(first.Call(&Sessions::CreateSession, ""),
+              Fails(grpc::RESOURCE_EXHAUSTED, "", "QUOTA_SESSIONS"));
+  EXPECT_THAT(second.Call(&Selectors::CreateSelector, ""),
+              Fails(grpc::RESOURCE_EXHAUSTED, "", "LIMIT_SESSION_SELECTORS"));
+
+  Write(quotas + "6 } }");
+  Reload(farpolld);
+
+  second.MakePipe("", "");
+}
+
+TEST_F(PolicyFileTest, RefusalsAreInTheAuditLog) {
+  Write(
+      "mode: 'system' no_basics: true\n"
+      "grant { name: 'all' to { anyone: true } verb: 'inspect' }");
+  Farpolld farpolld(Flags());
+  {
+    Peer peer(farpolld.AwaitAddress());
+    peer.Call(&Handles::CreatePipe, "");
+  }
+  ASSERT_EQ(farpolld.Stop(), 0);
+
+  std::ifstream file(AuditPath());
+  std::string line;
+  ASSERT_TRUE(std::getline(file, line));
+  const auto audit = nlohmann::json::parse(line);
+  EXPECT_EQ(audit["decision"], "deny");
+  EXPECT_EQ(audit["principal"], absl::StrCat("uid:", getuid()));
+  EXPECT_EQ(audit["pid"], absl::StrCat(getpid()));
+  EXPECT_EQ(audit["verb"], "create.pipe");
+  EXPECT_EQ(audit["object"], "/farpoll.v1.HandleService/CreatePipe");
+  EXPECT_EQ(audit["rule"], "POLICY_VERB");
+  EXPECT_FALSE(std::getline(file, line)) << line;
+}
+
+TEST_F(PolicyFileTest, ASystemServersSocketIsForItsGroup) {
+  Farpolld farpolld({UnixFlag(), "--mode=system"});
+  farpolld.AwaitAddress();
+
+  EXPECT_EQ(ModeOf(SocketPath()), 0660u);
+}
 
 TEST_F(PolicyFileTest, ABadFileIsToldAndTheOldOneStays) {
   Write("mode: \"private\"\n");
