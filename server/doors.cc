@@ -27,13 +27,14 @@ Doors::Doors(Reactor* reactor, const Clock* clock, Peers* peers, Log* log)
       log_(log),
       refusals_(clock, kRefusalInterval) {}
 
-absl::Status Doors::Bind(const std::vector<std::string>& listen) {
+absl::Status Doors::Bind(const std::vector<std::string>& listen,
+                         mode_t socket_mode) {
   for (const std::string& text : listen) {
     const absl::StatusOr<Address> address = ParseAddress(text);
     if (!address.ok()) {
       return address.status();
     }
-    absl::StatusOr<Listener> listener = Listener::On(*address);
+    absl::StatusOr<Listener> listener = Listener::On(*address, socket_mode);
     if (!listener.ok()) {
       return listener.status();
     }

@@ -35,8 +35,9 @@ class Doors {
 
   // Listens on every address of `listen`; clients may connect from now on, but
   // nobody is let in before Open().
+  // Unix sockets get the mode `socket_mode`.
   //   Errors: INVALID_ARGUMENT for an address that cannot be read; UNAVAILABLE.
-  absl::Status Bind(const std::vector<std::string>& listen);
+  absl::Status Bind(const std::vector<std::string>& listen, mode_t socket_mode);
   // Before the server is built.
   void Configure(grpc::ServerBuilder& builder);
   // Lets connections in, to `server`.

@@ -4,6 +4,7 @@
 #include <grpcpp/health_check_service_interface.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -39,6 +40,11 @@ constexpr int kKeepaliveTimeMs = 20'000;
 constexpr int kKeepaliveTimeoutMs = 10'000;
 // Clients may ask as often as that.
 constexpr int kLeastPingIntervalMs = 5'000;
+
+// Who may connect to a Unix socket: its user alone, or the group that farpolld
+// runs as too.
+constexpr mode_t kPrivateSocket = 0600;
+constexpr mode_t kSystemSocket = 0660;
 
 void IgnoreSigpipe() {
   struct sigaction action {};
@@ -108,7 +114,10 @@ class Server::Rooms {
   void Shutdown(absl::Duration grace);
 
   const std::vector<std::string>& addresses() const { return addresses_; }
-  Authority& authority() { return authority_; }
+  void SetPolicy(std::shared_ptr<const Policy> policy) {
+    authority_.Replace(std::move(policy));
+    sessions_->RefreshQuotas();
+  }
   std::shared_ptr<grpc::Channel> InProcessChannel() {
     return grpc_server_->InProcessChannel(grpc::ChannelArguments());
   }
@@ -158,7 +167,10 @@ void Server::Rooms::Configure(grpc::ServerBuilder& builder) {
 }
 
 absl::Status Server::Rooms::Listen(const std::vector<std::string>& listen) {
-  if (const absl::Status bound = doors_.Bind(listen); !bound.ok()) {
+  const bool is_private = authority_.policy()->mode() == Mode::kPrivate;
+  const absl::Status bound =
+      doors_.Bind(listen, is_private ? kPrivateSocket : kSystemSocket);
+  if (!bound.ok()) {
     return bound;
   }
   grpc::ServerBuilder builder;
@@ -172,6 +184,7 @@ absl::Status Server::Rooms::Listen(const std::vector<std::string>& listen) {
     return open;
   }
   addresses_ = doors_.addresses();
+  authority_.SetOwnAddresses(addresses_);
   for (const std::string& address : addresses_) {
     Say("server.listening", {{"address", address}});
   }
@@ -246,7 +259,7 @@ const std::vector<std::string>& Server::addresses() const {
 }
 
 void Server::SetPolicy(std::shared_ptr<const Policy> policy) {
-  rooms_->authority().Replace(std::move(policy));
+  rooms_->SetPolicy(std::move(policy));
 }
 
 std::shared_ptr<grpc::Channel> Server::InProcessChannel() {

@@ -5,18 +5,22 @@
 namespace farpoll::server {
 
 const Quota* Quota::Take(std::int64_t count) {
+  // The wider one first: where both are full, that is what matters.
+  if (const Quota* const full =
+          wider_ == nullptr ? nullptr : wider_->Take(count)) {
+    return full;
+  }
   std::int64_t used = used_.load(std::memory_order_relaxed);
   do {
     if (count > limit() - used) {
+      if (wider_ != nullptr) {
+        wider_->Return(count);
+      }
       return this;
     }
   } while (!used_.compare_exchange_weak(used, used + count,
                                         std::memory_order_relaxed));
-  const Quota* const full = wider_ == nullptr ? nullptr : wider_->Take(count);
-  if (full != nullptr) {
-    used_.fetch_sub(count, std::memory_order_relaxed);
-  }
-  return full;
+  return nullptr;
 }
 
 void Quota::Return(std::int64_t count) {

@@ -35,6 +35,7 @@
 #include "server/handle/makers.h"
 #include "server/handle/timer.h"
 #include "server/handle/transfer.h"
+#include "server/policy/account.h"
 #include "server/policy/limits.h"
 #include "server/policy/principal.h"
 #include "server/policy/quota.h"
@@ -54,8 +55,9 @@ struct SessionContext {
   const Clock* clock = nullptr;
   Reactor* reactor = nullptr;
   const Authority* authority = nullptr;
-  const Limits* limits = nullptr;
-  Quota* handles = nullptr;                      // of all sessions
+  std::shared_ptr<const Limits> limits;  // of this session, shared with nobody
+  std::shared_ptr<Account> account;      // shared with the owner's others
+  Quota* handles = nullptr;              // of `account`
   std::atomic<std::int64_t>* last_id = nullptr;  // of handles and selectors
 };
 

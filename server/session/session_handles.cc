@@ -49,10 +49,7 @@ absl::Status Session::CheckNewHandles(
   if (static_cast<std::int64_t>(handles_.size()) + count > limit) {
     return LimitReached("max_session_handles", limit, id_);
   }
-  if (!context_.handles->TryTake(count)) {
-    return LimitReached("max_handles", context_.handles->limit(), "server");
-  }
-  return absl::OkStatus();
+  return context_.handles->TryTake(count, "max_handles");
 }
 
 absl::StatusOr<std::pair<HandleInfo, HandleInfo>> Session::AddPair(

@@ -57,11 +57,11 @@ SessionTable::SessionTable(const Limits& limits, const Clock* clock,
       handles_(limits.max_handles) {}
 
 absl::StatusOr<absl::Duration> SessionTable::JudgeTtl(
-    absl::optional<absl::Duration> asked, bool detached) const {
+    const Limits& limits, absl::optional<absl::Duration> asked, bool detached) {
   const absl::Duration longest = absl::Milliseconds(
-      detached ? limits_.max_detached_ttl_ms : limits_.max_ttl_ms);
+      detached ? limits.max_detached_ttl_ms : limits.max_ttl_ms);
   const absl::Duration usual =
-      detached ? longest : absl::Milliseconds(limits_.default_ttl_ms);
+      detached ? longest : absl::Milliseconds(limits.default_ttl_ms);
   const absl::Duration ttl = asked.value_or(absl::ZeroDuration());
   if (ttl < absl::ZeroDuration() || ttl > longest) {
     return MakeError(
@@ -72,13 +72,39 @@ absl::StatusOr<absl::Duration> SessionTable::JudgeTtl(
   return ttl == absl::ZeroDuration() ? usual : ttl;
 }
 
+std::shared_ptr<Account> SessionTable::AccountOf(const Principal& owner) {
+  absl::erase_if(accounts_, [](const auto& entry) {
+    return entry.second.account.expired();
+  });
+  OpenAccount& open = accounts_[owner.Key()];
+  std::shared_ptr<Account> account = open.account.lock();
+  if (account == nullptr) {
+    account = std::make_shared<Account>(
+        owner.Key(), authority_->policy()->LimitsOf(owner, limits_), &handles_);
+    open = OpenAccount{owner, account};
+  }
+  return account;
+}
+
+void SessionTable::RefreshQuotas() {
+  const std::shared_ptr<const Policy> policy = authority_->policy();
+  MutexLock lock(&mu_);
+  for (const auto& [key, open] : accounts_) {
+    if (const std::shared_ptr<Account> account = open.account.lock()) {
+      account->SetLimits(policy->LimitsOf(open.owner, limits_));
+    }
+  }
+}
+
 absl::StatusOr<std::shared_ptr<Session>> SessionTable::Create(
     const Principal& owner, absl::string_view name,
     absl::optional<absl::Duration> ttl, bool detached) {
   if (const absl::Status good = CheckName(name, "name"); !good.ok()) {
     return good;
   }
-  const absl::StatusOr<absl::Duration> span = JudgeTtl(ttl, detached);
+  const auto limits = std::make_shared<const Limits>(
+      authority_->policy()->LimitsOf(owner, limits_));
+  const absl::StatusOr<absl::Duration> span = JudgeTtl(*limits, ttl, detached);
   if (!span.ok()) {
     return span.status();
   }
@@ -101,15 +127,22 @@ absl::StatusOr<std::shared_ptr<Session>> SessionTable::Create(
     if (static_cast<std::int64_t>(sessions_.size()) >= limits_.max_sessions) {
       return LimitReached("max_sessions", limits_.max_sessions, "server");
     }
-    session = std::make_shared<Session>(*id, std::string(name), *span, owner,
-                                        SessionContext{.clock = clock_,
-                                                       .reactor = reactor_,
-                                                       .authority = authority_,
-                                                       .limits = &limits_,
-                                                       .handles = &handles_,
-                                                       .last_id = &last_id_});
+    const std::shared_ptr<Account> account = AccountOf(owner);
+    if (const absl::Status taken = account->sessions.TryTake(1, "max_sessions");
+        !taken.ok()) {
+      return taken;
+    }
+    session =
+        std::make_shared<Session>(*id, std::string(name), *span, owner,
+                                  SessionContext{.clock = clock_,
+                                                 .reactor = reactor_,
+                                                 .authority = authority_,
+                                                 .limits = limits,
+                                                 .account = account,
+                                                 .handles = &account->handles,
+                                                 .last_id = &last_id_});
     const std::int64_t position = ++last_position_;
-    sessions_.emplace(*id, Entry{session, position});
+    sessions_.emplace(*id, Entry{session, account, position});
     id_by_position_.emplace(position, *id);
     if (!name.empty()) {
       id_by_name_.emplace(full_name, *id);
@@ -189,6 +222,7 @@ std::shared_ptr<Session> SessionTable::Remove(const std::string& id) {
     return nullptr;
   }
   std::shared_ptr<Session> session = std::move(it->second.session);
+  it->second.account->sessions.Return(1);
   id_by_position_.erase(it->second.position);
   id_by_name_.erase(std::make_pair(session->owner().Key(), session->name()));
   sessions_.erase(it);

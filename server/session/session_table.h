@@ -24,6 +24,7 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "server/authority/authority.h"
+#include "server/policy/account.h"
 #include "server/policy/limits.h"
 #include "server/policy/principal.h"
 #include "server/policy/quota.h"
@@ -49,8 +50,8 @@ class SessionTable {
   // made to be left alone: it may ask for up to max_detached_ttl_ms, and gets
   // that when it asks for nothing.
   //   Errors: INVALID_ARGUMENT (name; ttl negative or over its limit),
-  //     ALREADY_EXISTS, RESOURCE_EXHAUSTED (LIMIT_SESSIONS), UNAVAILABLE when
-  //     draining.
+  //     ALREADY_EXISTS, RESOURCE_EXHAUSTED (LIMIT_SESSIONS, QUOTA_SESSIONS),
+  //     UNAVAILABLE when draining.
   absl::StatusOr<std::shared_ptr<Session>> Create(
       const Principal& owner, absl::string_view name,
       absl::optional<absl::Duration> ttl, bool detached = false);
@@ -79,6 +80,10 @@ class SessionTable {
   // Ends every session.
   void EndAll();
 
+  // The policy was replaced: what principals have together is held to its
+  // quotas from now on. Those of sessions hold for new ones.
+  void RefreshQuotas();
+
   std::size_t size();
   const Limits& limits() const { return limits_; }
   const Quota& handles() const { return handles_; }
@@ -86,7 +91,13 @@ class SessionTable {
  private:
   struct Entry {
     std::shared_ptr<Session> session;  // shared with calls in progress
+    std::shared_ptr<Account> account;  // shared with the owner's others
     std::int64_t position = 0;         // in order of creation
+  };
+  // Lives as long as its sessions.
+  struct OpenAccount {
+    Principal owner;
+    std::weak_ptr<Account> account;
   };
   struct Expired {
     std::string owner;
@@ -96,8 +107,11 @@ class SessionTable {
   };
 
   // How long a new session may be silent, given what it asked for.
-  absl::StatusOr<absl::Duration> JudgeTtl(absl::optional<absl::Duration> asked,
-                                          bool detached) const;
+  static absl::StatusOr<absl::Duration> JudgeTtl(
+      const Limits& limits, absl::optional<absl::Duration> asked,
+      bool detached);
+  std::shared_ptr<Account> AccountOf(const Principal& owner)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::StatusOr<std::shared_ptr<Session>> FindLocked(
       const Principal& caller, absl::string_view reference)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -119,6 +133,8 @@ class SessionTable {
   bool draining_ ABSL_GUARDED_BY(mu_) = false;
   std::int64_t last_position_ ABSL_GUARDED_BY(mu_) = 0;
   absl::flat_hash_map<std::string, Entry> sessions_ ABSL_GUARDED_BY(mu_);
+  // By the owner's key.
+  absl::flat_hash_map<std::string, OpenAccount> accounts_ ABSL_GUARDED_BY(mu_);
   // By the owner's key and the name.
   absl::flat_hash_map<std::pair<std::string, std::string>, std::string>
       id_by_name_ ABSL_GUARDED_BY(mu_);

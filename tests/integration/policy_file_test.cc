@@ -155,8 +155,9 @@ TEST_F(PolicyFileTest, QuotasHoldWhatAPrincipalHasInAllItsSessions) {
               Fails(grpc::RESOURCE_EXHAUSTED, "", "QUOTA_HANDLES"));
   EXPECT_THAT(first.Call(&Sessions::CreateSession, ""),
               Fails(grpc::RESOURCE_EXHAUSTED, "", "QUOTA_SESSIONS"));
-  EXPECT_THAT(second.Call(&Selectors::CreateSelector, ""),
-              Fails(grpc::RESOURCE_EXHAUSTED, "", "LIMIT_SESSION_SELECTORS"));
+  EXPECT_THAT(
+      second.Call(&Selectors::CreateSelector, "kind: SELECTOR_KIND_POLL"),
+      Fails(grpc::RESOURCE_EXHAUSTED, "", "LIMIT_SESSION_SELECTORS"));
 
   Write(quotas + "6 } }");
   Reload(farpolld);

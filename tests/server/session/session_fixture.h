@@ -110,11 +110,11 @@ class SessionTest : public testing::Test {
 
   Mutex mu_;
   std::vector<std::string> observed_ ABSL_GUARDED_BY(mu_);
+
+ protected:
   // Of a private server: this process may do everything.
   Authority authority_{
       std::make_shared<Policy>(Policy::Default(Mode::kPrivate, geteuid())), {}};
-
- protected:
   std::unique_ptr<Reactor> reactor_ = *Reactor::Start(&clock_);
   std::unique_ptr<SessionTable> table_ = MakeTable(Limits());
 };

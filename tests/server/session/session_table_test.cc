@@ -25,6 +25,47 @@ using SessionTableTest = SessionTest;
 constexpr absl::Duration kTtl = absl::Seconds(10);  // of Make()
 constexpr absl::Duration kMoment = absl::Nanoseconds(1);
 
+// A policy whose quotas are for everybody.
+std::shared_ptr<const Policy> WithQuotas(std::int64_t sessions,
+                                         std::int64_t handles) {
+  const Grant all{.name = "all",
+                  .to = {{.anyone = true}},
+                  .quotas = {{&Limits::max_sessions, sessions},
+                             {&Limits::max_handles, handles}}};
+  return std::make_shared<const Policy>(
+      PolicySpec{.own_uid = geteuid(), .grants = {all}});
+}
+
+// ---- Quotas.
+
+TEST_F(SessionTableTest, QuotasAreEachOwners) {
+  authority_.Replace(WithQuotas(1, 2));
+  const Principal other = Principal::Local(geteuid() + 1, 1, 1);
+  const auto mine = Make();
+  const auto theirs = *table_->Create(other, "", kTtl);
+
+  EXPECT_EQ(ReasonOf(Create("", kTtl)), "QUOTA_SESSIONS");
+  EXPECT_THAT(mine->CreatePipe("", "", 0), IsOk());
+  EXPECT_EQ(ReasonOf(mine->CreatePipe("", "", 0)), "QUOTA_HANDLES");
+  EXPECT_THAT(theirs->CreatePipe("", "", 0), IsOk());
+
+  EXPECT_THAT(table_->Delete(Me(), mine->id()), IsOk());
+  EXPECT_THAT(Make()->CreatePipe("", "", 0), IsOk());
+}
+
+TEST_F(SessionTableTest, ANewPolicysQuotasHoldAtOnce) {
+  authority_.Replace(WithQuotas(1, 2));
+  const auto session = Make();
+  EXPECT_THAT(session->CreatePipe("", "", 0), IsOk());
+
+  authority_.Replace(WithQuotas(2, 4));
+  table_->RefreshQuotas();
+
+  EXPECT_THAT(session->CreatePipe("", "", 0), IsOk());
+  EXPECT_THAT(Create("", kTtl), IsOk());
+  EXPECT_EQ(ReasonOf(Create("", kTtl)), "QUOTA_SESSIONS");
+}
+
 // ---- Making and finding.
 
 TEST_F(SessionTableTest, FindsByIdAndByName) {
