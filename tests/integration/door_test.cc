@@ -149,12 +149,15 @@ TEST_F(UsersTest, HandlesOfOthersDoNotExist) {
 
 // ---- Identity, as the kernel tells it.
 
-// Runs `work` as `user`; whether that was allowed. Only a thread of its own
-// changes who it is: to the kernel, credentials are a thread's.
+// Runs `work` as `user`, in the group of that number alone; whether that was
+// allowed. Only a thread of its own changes who it is: to the kernel,
+// credentials are a thread's.
 bool RunAs(uid_t user, const std::function<void()>& work) {
   bool allowed = false;
   std::thread([&] {
-    allowed = syscall(SYS_setresuid, user, user, user) == 0;
+    allowed = syscall(SYS_setgroups, 0, nullptr) == 0 &&
+              syscall(SYS_setresgid, user, user, user) == 0 &&
+              syscall(SYS_setresuid, user, user, user) == 0;
     if (allowed) {
       work();
     }
