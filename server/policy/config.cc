@@ -24,6 +24,16 @@ namespace proto = farpoll::config::v1;
 
 constexpr std::uint32_t kMostPort = 65535;
 
+std::string NamesOf(absl::Span<const LimitField> fields) {
+  std::vector<absl::string_view> names;
+  for (const LimitField& field : fields) {
+    if (field.by_principal) {
+      names.push_back(field.name);
+    }
+  }
+  return absl::StrJoin(names, ", ");
+}
+
 // Turns messages into values; what is wrong goes to `faults_`.
 class Reader {
  public:
@@ -253,16 +263,13 @@ void Reader::CheckObjects(const ConfigPlace& place, const Grant& grant) {
 void Reader::ReadQuota(const ConfigPlace& place, Grant* grant) {
   const auto& from = place.As<proto::Quota>();
   const absl::Span<const LimitField> fields = LimitFields();
-  const auto field = std::find_if(
-      fields.begin(), fields.end(),
-      [&](const LimitField& one) { return one.name == from.limit(); });
+  const auto field =
+      std::find_if(fields.begin(), fields.end(), [&](const LimitField& one) {
+        return one.by_principal && one.name == from.limit();
+      });
   if (field == fields.end()) {
     faults_.Add(place, "limit",
-                absl::StrCat("expected a limit, one of ",
-                             absl::StrJoin(fields, ", ",
-                                           [](std::string* out, const auto& f) {
-                                             absl::StrAppend(out, f.name);
-                                           })));
+                absl::StrCat("expected a limit, one of ", NamesOf(fields)));
     return;
   }
   if (from.most() < field->least || from.most() > field->most) {

@@ -22,10 +22,12 @@ constexpr std::int64_t kYearMs = std::int64_t{365} * 24 * 3600 * 1000;
 constexpr LimitField kFields[] = {
     {"max_connections", &Limits::max_connections, 1, kMostObjects,
      "connections open at once, of all callers; further ones are closed at "
-     "once"},
+     "once",
+     false},
     {"max_connection_streams", &Limits::max_connection_streams, 1, kMostObjects,
      "calls in progress at once on a connection; further ones wait in the "
-     "client"},
+     "client",
+     false},
     {"max_sessions", &Limits::max_sessions, 1, kMostObjects,
      "sessions open at once, of all callers"},
     {"max_handles", &Limits::max_handles, 0, kMostObjects,

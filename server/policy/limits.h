@@ -36,13 +36,15 @@ struct Limits {
 };
 
 // One limit: its name (also its flag, with '-' for '_'), where it is, what it
-// may be set to and what it bounds.
+// may be set to, what it bounds, and whether a policy can lower it for some
+// principals (Policy::LimitsOf).
 struct LimitField {
   absl::string_view name;
   std::int64_t Limits::*value;
   std::int64_t least;
   std::int64_t most;
   absl::string_view description;
+  bool by_principal = true;
 };
 
 // All limits, in order of their names' groups.
