@@ -4,11 +4,22 @@
 #include <signal.h>
 
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 
 namespace farpoll::server {
+namespace {
+
+bool SaySame(const AuditRecord& a, const AuditRecord& b) {
+  return a.verb == b.verb && a.allowed == b.allowed && a.object == b.object &&
+         a.rule == b.rule && a.argv_hash == b.argv_hash &&
+         a.principal.pid == b.principal.pid &&
+         a.principal.Key() == b.principal.Key();
+}
+
+}  // namespace
 
 AuditLog::AuditLog(Log* log, Log* alarm, std::size_t capacity)
     : log_(log), alarm_(alarm), capacity_(capacity) {
@@ -35,11 +46,15 @@ void AuditLog::Add(AuditRecord record) {
   const absl::Time now = absl::Now();
   {
     MutexLock lock(&mu_);
+    if (!waiting_.empty() && SaySame(waiting_.back().record, record)) {
+      ++waiting_.back().count;
+      return;
+    }
     if (waiting_.size() >= capacity_) {
       ++overflown_;
       return;
     }
-    waiting_.emplace_back(now, std::move(record));
+    waiting_.push_back(Entry{.time = now, .record = std::move(record)});
   }
   changed_.SignalAll();
 }
@@ -52,7 +67,7 @@ std::int64_t AuditLog::lost() {
 void AuditLog::Run() {
   std::int64_t told = 0;
   for (bool last = false; !last;) {
-    std::deque<Timed> batch;
+    std::deque<Entry> batch;
     {
       MutexLock lock(&mu_);
       while (waiting_.empty() && !stopping_) {
@@ -61,8 +76,8 @@ void AuditLog::Run() {
       batch.swap(waiting_);
       last = stopping_;
     }
-    for (const Timed& timed : batch) {
-      Write(timed);
+    for (const Entry& entry : batch) {
+      Write(entry);
     }
     if (const std::int64_t count = lost(); count != told) {
       alarm_->Write(Log::Level::kWarning, "audit.lost",
@@ -72,17 +87,18 @@ void AuditLog::Run() {
   }
 }
 
-void AuditLog::Write(const Timed& timed) {
-  const AuditRecord& record = timed.second;
+void AuditLog::Write(const Entry& entry) {
+  const AuditRecord& record = entry.record;
   const bool local = record.principal.kind == Principal::Kind::kLocal;
-  log_->WriteAt(timed.first, Log::Level::kInfo, "audit",
+  log_->WriteAt(entry.time, Log::Level::kInfo, "audit",
                 {{"decision", record.allowed ? "allow" : "deny"},
                  {"principal", record.principal.Key()},
                  {"pid", local ? absl::StrCat(record.principal.pid) : ""},
                  {"verb", std::string(VerbName(record.verb))},
                  {"object", record.object},
                  {"rule", record.rule},
-                 {"argv_hash", record.argv_hash}});
+                 {"argv_hash", record.argv_hash},
+                 {"count", absl::StrCat(entry.count)}});
 }
 
 }  // namespace farpoll::server

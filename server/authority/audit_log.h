@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <deque>
 #include <thread>
-#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/time/time.h"
@@ -30,24 +29,29 @@ class AuditLog {
   // Writes what waits.
   ~AuditLog();
 
-  // Takes note of a decision made now.
+  // Takes note of a decision made now. The same one over and over, as of a
+  // flood of datagrams, waits as one with a count.
   void Add(AuditRecord record);
 
   // Records that were lost.
   std::int64_t lost();
 
  private:
-  using Timed = std::pair<absl::Time, AuditRecord>;
+  struct Entry {
+    absl::Time time;  // of the first
+    AuditRecord record;
+    std::int64_t count = 1;
+  };
 
   void Run();
-  void Write(const Timed& timed);
+  void Write(const Entry& entry);
 
   Log* const log_;
   Log* const alarm_;
   const std::size_t capacity_;
   Mutex mu_;
   CondVar changed_;
-  std::deque<Timed> waiting_ ABSL_GUARDED_BY(mu_);
+  std::deque<Entry> waiting_ ABSL_GUARDED_BY(mu_);
   std::int64_t overflown_ ABSL_GUARDED_BY(mu_) = 0;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   std::thread writer_;

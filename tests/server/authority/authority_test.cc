@@ -240,6 +240,26 @@ TEST_F(AuditLogTest, AFileThatCannotBeOpenedIsNamed) {
   EXPECT_THAT(std::string(log.status().message()), testing::HasSubstr(missing));
 }
 
+TEST_F(AuditLogTest, AFloodOfTheSameDecisionIsCountedAndLosesNothing) {
+  const std::unique_ptr<Log> log = Open(path());
+  {
+    AuditLog audit(log.get(), log.get(), 2);
+    audit.Add({.object = "first"});
+    for (int i = 0; i < 5000; ++i) {
+      audit.Add({.object = "again"});
+    }
+    EXPECT_EQ(audit.lost(), 0);
+  }
+
+  std::int64_t again = 0;
+  for (const nlohmann::json& line : LinesOf(path())) {
+    again += line["object"] == "again"
+                 ? std::stoll(line["count"].get<std::string>())
+                 : 0;
+  }
+  EXPECT_EQ(again, 5000);
+}
+
 // A FIFO that nobody empties holds the writer up; whoever decides goes on.
 TEST_F(AuditLogTest, ADiskThatHangsLosesRecordsAndHoldsNobodyUp) {
   constexpr int kRecords = 5000;
@@ -252,7 +272,7 @@ TEST_F(AuditLogTest, ADiskThatHangsLosesRecordsAndHoldsNobodyUp) {
   {
     AuditLog audit(log.get(), alarm.get(), 100);
     for (int i = 0; i < kRecords; ++i) {
-      audit.Add({});
+      audit.Add({.object = absl::StrCat(i)});
     }
     lost = audit.lost();
     EXPECT_GT(lost, 0);
