@@ -96,9 +96,18 @@ ConfigPlace::Location ConfigPlace::Of(const std::string& field,
                                       int index) const {
   const pb::FieldDescriptor* const known =
       message_->GetDescriptor()->FindFieldByName(field);
-  const Location at =
-      tree_->GetLocation(known, known->is_repeated() ? std::max(index, 0) : -1);
-  return at.line < 0 ? here_ : at;
+  if (!known->is_repeated()) {
+    const Location at = tree_->GetLocation(known, -1);
+    return at.line < 0 ? here_ : at;
+  }
+  // Of a list in brackets only the beginning has a place.
+  for (const int candidate : {std::max(index, 0), 0}) {
+    const Location at = tree_->GetLocation(known, candidate);
+    if (at.line >= 0) {
+      return at;
+    }
+  }
+  return here_;
 }
 
 void ConfigFaults::AddError(int line, int column, const std::string& message) {
