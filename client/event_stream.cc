@@ -89,9 +89,12 @@ class EventStream::Wire {
 };
 
 Event EventFromProto(const v1::Event& event) {
-  return Event{event.handle_id(), event.handle_name(),
-               static_cast<Events>(event.events()), event.cookie(),
-               event.generation()};
+  return Event{event.handle_id(),
+               event.handle_name(),
+               static_cast<Events>(event.events()),
+               event.cookie(),
+               event.generation(),
+               event.readiness_generation()};
 }
 
 NamedKevent KeventFromProto(const v1::Kevent& kevent) {

@@ -39,6 +39,9 @@ struct Event {
   std::uint64_t cookie = 0;
   // Of the registration; drop events older than your last change of it.
   std::int64_t generation = 0;
+  // Counts the reports of the handle: an answer of its Read or Write is newer
+  // when its readiness.generation is not smaller.
+  std::int64_t readiness_generation = 0;
 };
 
 Event EventFromProto(const v1::Event& event);

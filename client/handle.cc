@@ -56,10 +56,16 @@ absl::Status Handle::Close() {
 }
 
 absl::StatusOr<ReadResult> Handle::Read(std::int32_t max_bytes) {
+  return Read(ReadOptions{.max_bytes = max_bytes});
+}
+
+absl::StatusOr<ReadResult> Handle::Read(const ReadOptions& options) {
   v1::ReadRequest request;
   request.set_session(session_);
   *request.mutable_handle() = ref_;
-  request.set_max_bytes(max_bytes);
+  request.set_max_bytes(options.max_bytes);
+  request.set_peek(options.peek);
+  request.set_out_of_band(options.out_of_band);
   absl::StatusOr<v1::ReadResponse> response = connection_->Unary(
       connection_->handles(), &v1::HandleService::Stub::Read, request);
   if (!response.ok()) {
@@ -69,20 +75,68 @@ absl::StatusOr<ReadResult> Handle::Read(std::int32_t max_bytes) {
   result.would_block = response->outcome() == v1::READ_OUTCOME_WOULD_BLOCK;
   result.end_of_file = response->outcome() == v1::READ_OUTCOME_END_OF_FILE;
   result.data = std::move(*response->mutable_data());
+  result.truncated = response->truncated();
+  result.source = response->source();
+  result.count = response->count();
+  result.path_events = {response->path_events().begin(),
+                        response->path_events().end()};
+  result.readiness = response->readiness();
   return result;
 }
 
-absl::StatusOr<WriteResult> Handle::Write(absl::string_view data) {
+absl::StatusOr<WriteResult> Handle::Write(absl::string_view data,
+                                          const WriteOptions& options) {
   v1::WriteRequest request;
+  request.set_data(data.data(), data.size());
+  request.set_out_of_band(options.out_of_band);
+  request.set_destination(options.destination);
+  return Send(std::move(request));
+}
+
+absl::StatusOr<WriteResult> Handle::Add(std::uint64_t count) {
+  v1::WriteRequest request;
+  request.set_count(count);
+  return Send(std::move(request));
+}
+
+absl::StatusOr<WriteResult> Handle::Send(v1::WriteRequest request) {
   request.set_session(session_);
   *request.mutable_handle() = ref_;
-  request.set_data(data.data(), data.size());
   absl::StatusOr<v1::WriteResponse> response = connection_->Unary(
       connection_->handles(), &v1::HandleService::Stub::Write, request);
   if (!response.ok()) {
     return response.status();
   }
-  return WriteResult{response->bytes_written(), response->would_block()};
+  return WriteResult{response->bytes_written(), response->would_block(),
+                     response->readiness()};
+}
+
+absl::StatusOr<absl::optional<Handle>> Handle::Accept(absl::string_view name) {
+  v1::AcceptRequest request;
+  request.set_session(session_);
+  *request.mutable_listener() = ref_;
+  request.set_name(std::string(name));
+  absl::StatusOr<v1::AcceptResponse> response = connection_->Unary(
+      connection_->handles(), &v1::HandleService::Stub::Accept, request);
+  if (!response.ok()) {
+    return response.status();
+  }
+  absl::optional<Handle> accepted;
+  if (response->has_handle()) {
+    accepted.emplace(connection_, session_, response->handle());
+  }
+  return accepted;
+}
+
+absl::StatusOr<v1::TransferResponse> Handle::TransferTo(
+    const Handle& to, std::int32_t max_bytes) {
+  v1::TransferRequest request;
+  request.set_session(session_);
+  *request.mutable_from() = ref_;
+  *request.mutable_to() = to.ref_;
+  request.set_max_bytes(max_bytes);
+  return connection_->Unary(connection_->handles(),
+                            &v1::HandleService::Stub::Transfer, request);
 }
 
 absl::Status Handle::Shutdown(v1::Direction direction) {

@@ -6,16 +6,27 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/optional.h"
 #include "farpoll/v1/event.pb.h"
 #include "farpoll/v1/handle.pb.h"
+#include "farpoll/v1/kinds.pb.h"
 
 namespace farpoll::client {
 
 class Connection;
+
+struct ReadOptions {
+  std::int32_t max_bytes = 64 << 10;
+  // Looks and takes nothing.
+  bool peek = false;
+  // Takes the urgent byte of a stream socket.
+  bool out_of_band = false;
+};
 
 struct ReadResult {
   std::string data;
@@ -23,12 +34,31 @@ struct ReadResult {
   bool would_block = false;
   // Nothing will ever come.
   bool end_of_file = false;
+  // The message was longer than max_bytes.
+  bool truncated = false;
+  // Of a datagram: who sent it; may be empty.
+  std::string source;
+  // Of a timer: expirations. Of a counter: what was taken.
+  std::uint64_t count = 0;
+  // Of a watch: what happened.
+  std::vector<v1::PathEvent> path_events;
+  // Which events of the handle this is newer than: those whose
+  // readiness_generation is not greater.
+  v1::Readiness readiness;
+};
+
+struct WriteOptions {
+  // Sends it as urgent data.
+  bool out_of_band = false;
+  // Of a datagram: whom to send it to; empty = its peer.
+  std::string destination;
 };
 
 struct WriteResult {
   std::int32_t bytes_written = 0;
   // No room for (the rest of) the data now; wait for kOut.
   bool would_block = false;
+  v1::Readiness readiness;
 };
 
 // Closes the handle when it goes, if it made it and was not Release()d.
@@ -57,10 +87,22 @@ class Handle {
 
   // Takes what is there, up to `max_bytes`; never blocks.
   absl::StatusOr<ReadResult> Read(std::int32_t max_bytes = 64 << 10);
+  absl::StatusOr<ReadResult> Read(const ReadOptions& options);
   // Writes what fits; never blocks. At most PIPE_BUF bytes to a pipe go in one
   // piece or not at all.
   //   Errors: FAILED_PRECONDITION (EPIPE: nobody reads any more).
-  absl::StatusOr<WriteResult> Write(absl::string_view data);
+  absl::StatusOr<WriteResult> Write(absl::string_view data,
+                                    const WriteOptions& options = {});
+  // Adds to a counter; would_block when it has no room for that now.
+  absl::StatusOr<WriteResult> Add(std::uint64_t count);
+  // Takes a connection that waits at a listener, under a name that may be
+  // empty; none when nobody waits: wait for kIn. It is closed when the returned
+  // object goes.
+  absl::StatusOr<absl::optional<Handle>> Accept(absl::string_view name = "");
+  // Moves up to `max_bytes` of what is there to `to`, within the server; what
+  // does not fit stays. Never blocks.
+  absl::StatusOr<v1::TransferResponse> TransferTo(
+      const Handle& to, std::int32_t max_bytes = 1 << 20);
   // shutdown(2).
   //   Errors: FAILED_PRECONDITION (ENOTSOCK).
   absl::Status Shutdown(v1::Direction direction);
@@ -68,6 +110,8 @@ class Handle {
   absl::StatusOr<v1::Handle> Describe();
 
  private:
+  absl::StatusOr<WriteResult> Send(v1::WriteRequest request);
+
   std::shared_ptr<Connection> connection_;
   std::string session_;
   v1::HandleRef ref_;
@@ -79,7 +123,9 @@ class Handle {
 
 namespace farpoll {
 using client::Handle;
+using client::ReadOptions;
 using client::ReadResult;
+using client::WriteOptions;
 using client::WriteResult;
 }  // namespace farpoll
 

@@ -4,6 +4,7 @@
 #ifndef FARPOLL_CLIENT_SESSION_H_
 #define FARPOLL_CLIENT_SESSION_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -17,6 +18,7 @@
 #include "client/handle.h"
 #include "client/selector.h"
 #include "farpoll/v1/handle.pb.h"
+#include "farpoll/v1/kinds.pb.h"
 #include "farpoll/v1/selector.pb.h"
 #include "farpoll/v1/session.pb.h"
 
@@ -84,6 +86,28 @@ class Session {
   absl::StatusOr<Pipe> CreatePipe(const PipeOptions& options = {});
   absl::StatusOr<SocketPair> CreateSocketPair(
       const SocketPairOptions& options = {});
+
+  // The makers below take requests whose session is set here. What they make is
+  // closed when the returned object goes.
+  //   Errors: see HandleService of farpoll/v1/handle.proto.
+  absl::StatusOr<Handle> Listen(v1::ListenRequest request);
+  // The handle is writable when it is established or has failed; Describe()
+  // tells which.
+  absl::StatusOr<Handle> Connect(v1::ConnectRequest request);
+  absl::StatusOr<Handle> CreateDatagramSocket(
+      v1::CreateDatagramSocketRequest request);
+  absl::StatusOr<Handle> CreateTimer(v1::CreateTimerRequest request);
+  absl::StatusOr<Handle> CreateCounter(v1::CreateCounterRequest request);
+  absl::StatusOr<Handle> OpenFile(v1::OpenFileRequest request);
+  absl::StatusOr<Handle> WatchPath(v1::WatchPathRequest request);
+
+  // Reads `handle` to its end, waiting for readiness in between.
+  //   Errors: those of Read; DEADLINE_EXCEEDED (ETIMEDOUT) when `timeout` is
+  //     over, RESOURCE_EXHAUSTED (EFBIG) beyond `max_bytes`. What was read
+  //     until then is lost.
+  absl::StatusOr<std::string> ReadAll(Handle& handle, std::size_t max_bytes,
+                                      Timeout timeout = Timeout::Forever());
+
   // Uses a handle by name or id, without owning it. Makes no call.
   Handle AttachHandle(absl::string_view name_or_id);
   // All handles, in order of their ids.
@@ -108,6 +132,9 @@ class Session {
                                          Timeout timeout = Timeout::Forever());
 
  private:
+  template <class Response, class Request, class Method>
+  absl::StatusOr<Handle> Make(Request& request, Method method);
+
   std::shared_ptr<Connection> connection_;
   std::string id_;
   bool owned_;

@@ -33,9 +33,8 @@ def lint(descriptor_set):
     findings = []
     for file in descriptors.own_files(descriptor_set):
         declared = descriptors.declarations(file)
-        messages = {d.descriptor.name for d in declared if d.kind == "message"}
         for declaration in declared:
-            for rule in _broken_rules(declaration, messages):
+            for rule in _broken_rules(declaration):
                 findings.append("%s:%d: %s: %s" % (
                     declaration.file, declaration.line, declaration.name, rule))
         for service in (d for d in declared if d.kind == "service"):
@@ -43,7 +42,7 @@ def lint(descriptor_set):
     return findings
 
 
-def _broken_rules(declaration, messages):
+def _broken_rules(declaration):
     if not declaration.comment:
         yield "has no comment"
     check = {"field": _field_rules, "enum": _enum_rules, "value": _value_rules,
@@ -52,7 +51,7 @@ def _broken_rules(declaration, messages):
     if check:
         yield from check(declaration)
     if declaration.kind == "method":
-        yield from _method_rules(declaration, messages)
+        yield from _method_rules(declaration)
 
 
 def _snake_rules(declaration):
@@ -94,15 +93,13 @@ def _value_rules(declaration):
         yield "is not in UPPER_SNAKE_CASE"
 
 
-def _method_rules(declaration, messages):
+def _method_rules(declaration):
     yield from _camel_rules(declaration)
     method = declaration.descriptor
     for type_name, suffix in ((method.input_type, "Request"),
                               (method.output_type, "Response")):
         if type_name.rsplit(".", 1)[-1] != method.name + suffix:
             yield "does not use %s%s" % (method.name, suffix)
-        elif method.name + suffix not in messages:
-            yield "%s%s is in another file" % (method.name, suffix)
 
 
 def _undocumented_errors(service, declared):

@@ -10,6 +10,31 @@
 namespace farpoll::cli {
 namespace {
 
+// What only some kinds have.
+void AddKindRows(const v1::Handle& handle, Table& table) {
+  if (handle.has_socket()) {
+    const v1::SocketState& socket = handle.socket();
+    const auto dash = [](const std::string& text) {
+      return text.empty() ? "-" : text;
+    };
+    table.rows.push_back(
+        {"phase",
+         ShortName(v1::SocketPhase_Name(socket.phase()), "SOCKET_PHASE_")});
+    table.rows.push_back({"local", dash(socket.local())});
+    table.rows.push_back({"remote", dash(socket.peer())});
+    table.rows.push_back({"error", dash(socket.error().errno_name())});
+  }
+  if (handle.has_timer()) {
+    table.rows.push_back(
+        {"left", FormatSpan(client::FromProto(handle.timer().left()))});
+    table.rows.push_back(
+        {"every", FormatSpan(client::FromProto(handle.timer().every()))});
+  }
+  if (!handle.path().empty()) {
+    table.rows.push_back({"path", handle.path()});
+  }
+}
+
 absl::Status Run(Runtime& run, const std::string& name) {
   const absl::StatusOr<Session*> session = run.session();
   if (!session.ok()) {
@@ -20,7 +45,7 @@ absl::Status Run(Runtime& run, const std::string& name) {
   if (!handle.ok()) {
     return handle.status();
   }
-  const Table table = {
+  Table table = {
       {},
       {{"name", handle->name().empty() ? "-" : handle->name()},
        {"full name", absl::StrCat("sessions/", (*session)->id(), "/handles/",
@@ -34,6 +59,7 @@ absl::Status Run(Runtime& run, const std::string& name) {
        {"peer", handle->peer_id() == 0 ? "-" : absl::StrCat(handle->peer_id())},
        {"registrations", absl::StrCat(handle->registrations())},
        {"age", FormatSpan(client::FromProto(handle->age()))}}};
+  AddKindRows(*handle, table);
   return run.out().Object(HandleJson(*handle), table);
 }
 

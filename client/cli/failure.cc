@@ -38,6 +38,9 @@ constexpr ReasonHint kReasonHints[] = {
     {"HANDLE_UNKNOWN", "farpoll list shows the handles there are"},
     {"NAME_TAKEN", "choose another name, or close the one that has it"},
     {"SELECTOR_UNKNOWN", "farpoll selector list shows the selectors there are"},
+    {"NOT_REGISTERED",
+     "farpoll selector list SELECTOR shows what is registered"},
+    {"ALREADY_REGISTERED", "farpoll modify changes what is registered"},
 };
 
 std::string HintFor(const absl::Status& status, const ErrorDetail& detail) {
@@ -52,10 +55,8 @@ std::string HintFor(const absl::Status& status, const ErrorDetail& detail) {
         "flags raise them");
   }
   switch (ErrnoOf(status)) {
-    case ENOENT:
-      return "farpoll selector list SELECTOR shows what is registered";
-    case EEXIST:
-      return "farpoll modify changes what is registered";
+    case EADDRINUSE:
+      return "somebody has that address; port 0 takes any free port";
     case EPIPE:
       return "the other end is closed: nobody will ever read this";
     case EBUSY:

@@ -21,4 +21,19 @@ absl::Status ShowMade(Output& out,
   return out.Object(object, HandleTable({*one, *other}));
 }
 
+absl::Status ShowMade(Output& out, Handle& handle) {
+  handle.Release();
+  const absl::StatusOr<v1::Handle> made = handle.Describe();
+  if (!made.ok()) {
+    return made.status();
+  }
+  Json object;
+  object["handle"] = HandleJson(*made);
+  return out.Object(object, HandleTable({*made}));
+}
+
+absl::Status ShowMade(Output& out, absl::StatusOr<Handle> made) {
+  return made.ok() ? ShowMade(out, *made) : made.status();
+}
+
 }  // namespace farpoll::cli

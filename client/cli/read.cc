@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/cli/failure.h"
+#include "client/cli/path_events.h"
 #include "client/cli/verbs.h"
 
 namespace farpoll::cli {
@@ -16,6 +17,11 @@ struct Arguments {
   std::int32_t max_bytes = 0;
   bool follow = false;
   bool raw = false;
+  bool peek = false;
+  bool urgent = false;
+
+  // One Read, whatever is left after it.
+  bool once() const { return max_bytes > 0 || peek || urgent; }
 };
 
 constexpr std::int32_t kChunkBytes = 64 << 10;
@@ -31,15 +37,39 @@ bool IsText(absl::string_view bytes) {
   return true;
 }
 
+// What a timer, a counter or a watch gave, a line each.
+std::string CountedText(const ReadResult& result) {
+  if (result.path_events.empty()) {
+    return absl::StrCat(result.count, "\n");
+  }
+  std::string lines;
+  for (const v1::PathEvent& event : result.path_events) {
+    absl::StrAppend(&lines, PathEventText(event), "\n");
+  }
+  return lines;
+}
+
 absl::Status Show(Runtime& run, const Arguments& arguments,
                   const ReadResult& result) {
   if (!run.out().is_table()) {
     v1::ReadResponse response;
     response.set_data(result.data);
+    response.set_truncated(result.truncated);
+    response.set_source(result.source);
+    response.set_count(result.count);
+    *response.mutable_path_events() = {result.path_events.begin(),
+                                       result.path_events.end()};
+    *response.mutable_readiness() = result.readiness;
     response.set_outcome(result.end_of_file   ? v1::READ_OUTCOME_END_OF_FILE
                          : result.would_block ? v1::READ_OUTCOME_WOULD_BLOCK
                                               : v1::READ_OUTCOME_DATA);
     return run.out().Object(ToJson(response), {});
+  }
+  if (!result.path_events.empty() || result.count > 0) {
+    return run.out().Raw(CountedText(result));
+  }
+  if (!result.source.empty()) {
+    run.out().Note(absl::StrCat("from ", result.source));
   }
   if (!arguments.raw && ::isatty(STDOUT_FILENO) == 1 && !IsText(result.data)) {
     return LocalError(
@@ -56,7 +86,10 @@ absl::StatusOr<bool> Drain(Runtime& run, const Arguments& arguments,
                            Handle& handle, bool* took_any) {
   for (;;) {
     const absl::StatusOr<ReadResult> result = handle.Read(
-        arguments.max_bytes > 0 ? arguments.max_bytes : kChunkBytes);
+        ReadOptions{.max_bytes = arguments.max_bytes > 0 ? arguments.max_bytes
+                                                         : kChunkBytes,
+                    .peek = arguments.peek,
+                    .out_of_band = arguments.urgent});
     if (!result.ok()) {
       return result.status();
     }
@@ -73,9 +106,9 @@ absl::StatusOr<bool> Drain(Runtime& run, const Arguments& arguments,
       return true;
     }
     *took_any = true;
-    // One JSON document a command, and one chunk with -n.
-    if (!arguments.follow &&
-        (arguments.max_bytes > 0 || run.out().format() == Format::kJson)) {
+    // One JSON document a command, and one count of a semaphore.
+    if (!arguments.follow && (arguments.once() || result->count > 0 ||
+                              run.out().format() == Format::kJson)) {
       return false;
     }
   }
@@ -116,6 +149,9 @@ absl::Status Run(Runtime& run, const Arguments& arguments) {
   if (arguments.follow && run.out().format() == Format::kJson) {
     return UsageError("--follow has no single document: use -o jsonl");
   }
+  if (arguments.follow && (arguments.peek || arguments.urgent)) {
+    return UsageError("--follow takes a stream: no --peek, no --urgent");
+  }
   const absl::StatusOr<Session*> session =
       arguments.follow ? run.session_for_waiting() : run.session();
   if (!session.ok()) {
@@ -151,6 +187,9 @@ Action Declare(CLI::App& app) {
       ->type_name("BYTES");
   app.add_flag("--follow", arguments->follow,
                "go on until the end of file, waiting for readiness");
+  app.add_flag("--peek", arguments->peek, "look, and take nothing");
+  app.add_flag("--urgent", arguments->urgent,
+               "take the urgent byte of a stream socket");
   app.add_flag("--raw", arguments->raw, "show any bytes on a terminal");
   return [arguments](Runtime& run) { return Run(run, *arguments); };
 }
@@ -166,7 +205,8 @@ Verb ReadVerb() {
   farpoll read in --follow > all.log
 )",
           "Never blocks without --follow: nothing there exits 3. An end of "
-          "file exits 0 with a note on stderr.",
+          "file exits 0 with a note on stderr. Of a timer: how often it has "
+          "expired. Of a counter: what was taken. Of a watch: what happened.",
           &Declare};
 }
 

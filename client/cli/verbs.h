@@ -23,8 +23,16 @@ Verb DemoVerb();        // demo.cc
 Verb SessionVerb();     // session.cc
 Verb PipeVerb();        // pipe.cc
 Verb SocketPairVerb();  // socketpair.cc
+Verb ListenVerb();      // listen.cc
+Verb AcceptVerb();      // accept.cc
+Verb ConnectVerb();     // connect.cc
+Verb TimerVerb();       // timer.cc
+Verb CounterVerb();     // counter.cc
+Verb OpenVerb();        // open.cc
+Verb WatchPathVerb();   // watch_path.cc
 Verb ReadVerb();        // read.cc
 Verb WriteVerb();       // write.cc
+Verb TransferVerb();    // transfer.cc
 Verb ShutdownVerb();    // shutdown.cc
 Verb CloseVerb();       // close.cc
 Verb ListVerb();        // list.cc
@@ -45,11 +53,13 @@ Verb HelpVerb();        // help.cc
 
 // In the order in which help shows them.
 inline std::vector<Verb> AllVerbs() {
-  return {DemoVerb(),       SessionVerb(),    PipeVerb(),     SocketPairVerb(),
-          ReadVerb(),       WriteVerb(),      ShutdownVerb(), CloseVerb(),
-          ListVerb(),       DescribeVerb(),   SelectorVerb(), RegisterVerb(),
-          ModifyVerb(),     UnregisterVerb(), WaitVerb(),     PollVerb(),
-          KeventVerb(),     RpcVerb(),        ContextVerb(),  DoctorVerb(),
+  return {DemoVerb(),       SessionVerb(),    PipeVerb(),      SocketPairVerb(),
+          ListenVerb(),     AcceptVerb(),     ConnectVerb(),   TimerVerb(),
+          CounterVerb(),    OpenVerb(),       WatchPathVerb(), ReadVerb(),
+          WriteVerb(),      TransferVerb(),   ShutdownVerb(),  CloseVerb(),
+          ListVerb(),       DescribeVerb(),   SelectorVerb(),  RegisterVerb(),
+          ModifyVerb(),     UnregisterVerb(), WaitVerb(),      PollVerb(),
+          KeventVerb(),     RpcVerb(),        ContextVerb(),   DoctorVerb(),
           CompletionVerb(), VersionVerb(),    HelpVerb()};
 }
 

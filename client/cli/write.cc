@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -21,6 +22,8 @@ struct Arguments {
   std::string data;
   bool has_data = false;
   bool close_after = false;
+  WriteOptions options;
+  absl::optional<std::uint64_t> add;
 };
 
 constexpr std::size_t kChunkBytes = 64 << 10;
@@ -51,8 +54,8 @@ absl::StatusOr<std::string> NextInput(Runtime& run) {
 // Writes to a handle, and waits for room when it is told to.
 class Writer {
  public:
-  Writer(Session& session, Handle& handle)
-      : session_(session), handle_(handle) {}
+  Writer(Session& session, Handle& handle, const WriteOptions& options)
+      : session_(session), handle_(handle), options_(options) {}
 
   std::size_t written() const { return written_; }
 
@@ -60,7 +63,7 @@ class Writer {
   absl::StatusOr<absl::string_view> Try(absl::string_view data) {
     while (!data.empty()) {
       const absl::StatusOr<WriteResult> result =
-          handle_.Write(data.substr(0, kChunkBytes));
+          handle_.Write(data.substr(0, kChunkBytes), options_);
       if (!result.ok()) {
         return result.status();
       }
@@ -108,6 +111,7 @@ class Writer {
 
   Session& session_;
   Handle& handle_;
+  const WriteOptions& options_;
   absl::optional<Selector> selector_;
   std::size_t written_ = 0;
 };
@@ -119,9 +123,8 @@ absl::Status EndWriting(Handle& handle) {
   if (!is.ok()) {
     return is.status();
   }
-  return is->kind() == v1::HANDLE_KIND_SOCKET
-             ? handle.Shutdown(v1::DIRECTION_WRITE)
-             : handle.Close();
+  return is->has_socket() ? handle.Shutdown(v1::DIRECTION_WRITE)
+                          : handle.Close();
 }
 
 absl::Status PumpInput(Runtime& run, Writer& writer) {
@@ -148,16 +151,32 @@ absl::Status WriteOnce(const Arguments& arguments, Writer& writer) {
       absl::StrCat("farpoll wait ", arguments.handle, ":w"));
 }
 
+absl::Status Add(const Arguments& arguments, Handle& handle) {
+  const absl::StatusOr<WriteResult> result = handle.Add(*arguments.add);
+  if (!result.ok() || !result->would_block) {
+    return result.status();
+  }
+  return WouldBlockError(absl::StrCat("no room in ", arguments.handle, " now"),
+                         absl::StrCat("farpoll wait ", arguments.handle, ":w"));
+}
+
 absl::Status Run(Runtime& run, const Arguments& arguments) {
-  if (!arguments.has_data && !arguments.close_after) {
+  if (!arguments.has_data && !arguments.close_after &&
+      !arguments.add.has_value()) {
     return UsageError("nothing to write: give DATA, or - for standard input");
+  }
+  if (arguments.has_data && arguments.add.has_value()) {
+    return UsageError("--add is for a counter, DATA for what takes bytes");
   }
   const absl::StatusOr<Session*> session = run.session();
   if (!session.ok()) {
     return session.status();
   }
   Handle handle = (*session)->AttachHandle(arguments.handle);
-  Writer writer(**session, handle);
+  if (arguments.add.has_value()) {
+    return Add(arguments, handle);
+  }
+  Writer writer(**session, handle, arguments.options);
   absl::Status status = arguments.data == "-" ? PumpInput(run, writer)
                                               : WriteOnce(arguments, writer);
   if (status.ok() && arguments.close_after) {
@@ -181,6 +200,15 @@ Action Declare(CLI::App& app) {
   data->type_name("");
   app.add_flag("--close-after", arguments->close_after,
                "then end writing: half-closes a socket, closes a pipe's end");
+  app.add_option("--to", arguments->options.destination,
+                 "whom to send a datagram to")
+      ->type_name("ADDRESS");
+  app.add_flag("--urgent", arguments->options.out_of_band,
+               "as urgent data of a stream socket");
+  app.add_option_function<std::uint64_t>(
+         "--add", [arguments](std::uint64_t count) { arguments->add = count; },
+         "add to a counter")
+      ->type_name("COUNT");
   return [arguments, data](Runtime& run) {
     arguments->has_data = data->count() > 0;
     return Run(run, *arguments);
@@ -196,6 +224,8 @@ Verb WriteVerb() {
           R"(  farpoll write out hello
   printf 'hello\n' | farpoll write out -
   farpoll write out - --close-after < file
+  farpoll write dns hello --to 127.0.0.1:5353
+  farpoll write jobs --add 3         # to a counter
 )",
           "DATA goes out as it is, without a newline; what does not fit now "
           "exits 3. From standard input it waits for room.",

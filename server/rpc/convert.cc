@@ -30,6 +30,29 @@ v1::ErrorInfo ToErrorInfo(const absl::Status& status) {
   return info;
 }
 
+v1::SocketPhase ToProto(SocketState::Phase phase) {
+  switch (phase) {
+    case SocketState::Phase::kUnconnected:
+      return v1::SOCKET_PHASE_UNCONNECTED;
+    case SocketState::Phase::kConnecting:
+      return v1::SOCKET_PHASE_CONNECTING;
+    case SocketState::Phase::kConnected:
+      return v1::SOCKET_PHASE_CONNECTED;
+    case SocketState::Phase::kFailed:
+      return v1::SOCKET_PHASE_FAILED;
+  }
+  return v1::SOCKET_PHASE_UNSPECIFIED;
+}
+
+void Fill(const SocketState& state, v1::SocketState* proto) {
+  proto->set_phase(ToProto(state.phase));
+  proto->set_local(state.local);
+  proto->set_peer(state.peer);
+  if (state.error != 0) {
+    *proto->mutable_error() = ToErrorInfo(ErrnoStatus(state.error, "connect"));
+  }
+}
+
 template <class Ref>
 Reference FromRef(const Ref& ref) {
   return ref.by_case() == Ref::kName ? Reference{.id = 0, .name = ref.name()}
@@ -106,6 +129,22 @@ absl::StatusOr<absl::Duration> ToDuration(
   return absl::Seconds(seconds) + absl::Nanoseconds(nanos);
 }
 
+absl::StatusOr<absl::Time> ToTime(const google::protobuf::Timestamp& timestamp,
+                                  absl::string_view field) {
+  // timestamp.proto: from year 1 to 9999.
+  constexpr std::int64_t kFirst = -62'135'596'800;
+  constexpr std::int64_t kLast = 253'402'300'799;
+  if (timestamp.seconds() < kFirst || timestamp.seconds() > kLast ||
+      timestamp.nanos() < 0 || timestamp.nanos() > 999'999'999) {
+    return MakeError(
+        EINVAL, "BAD_TIMESTAMP", field,
+        absl::StrCat(field, " is no valid time: ", timestamp.seconds(),
+                     " s and ", timestamp.nanos(), " ns"));
+  }
+  return absl::FromUnixSeconds(timestamp.seconds()) +
+         absl::Nanoseconds(timestamp.nanos());
+}
+
 google::protobuf::Duration ToProto(absl::Duration duration) {
   google::protobuf::Duration proto;
   proto.set_seconds(absl::IDivDuration(duration, absl::Seconds(1), &duration));
@@ -165,6 +204,35 @@ void Fill(const HandleInfo& info, v1::Handle* handle) {
   handle->set_bytes_written(info.bytes_written);
   handle->set_registrations(static_cast<std::int32_t>(info.registrations));
   *handle->mutable_age() = ToProto(info.age);
+  if (info.socket.has_value()) {
+    Fill(*info.socket, handle->mutable_socket());
+  }
+  if (info.timer.has_value()) {
+    *handle->mutable_timer()->mutable_left() = ToProto(info.timer->left);
+    *handle->mutable_timer()->mutable_every() = ToProto(info.timer->every);
+  }
+  handle->set_path(info.path);
+  Fill(info.readiness, handle->mutable_readiness());
+}
+
+absl::Status FillMade(const absl::StatusOr<HandleInfo>& made,
+                      v1::Handle* handle) {
+  if (made.ok()) {
+    Fill(*made, handle);
+  }
+  return made.status();
+}
+
+void Fill(const ReadinessMark& mark, v1::Readiness* readiness) {
+  readiness->set_generation(mark.generation);
+  readiness->set_selector_id(mark.selector_id);
+  readiness->set_sequence(mark.sequence);
+}
+
+void Fill(const PathEvent& event, v1::PathEvent* proto) {
+  proto->set_events(static_cast<std::int32_t>(event.bits));
+  proto->set_cookie(event.cookie);
+  proto->set_name(event.name);
 }
 
 void Fill(const SelectorInfo& info, v1::Selector* selector) {

@@ -20,9 +20,11 @@
 #include "farpoll/v1/error.pb.h"
 #include "farpoll/v1/event.pb.h"
 #include "farpoll/v1/handle.pb.h"
+#include "farpoll/v1/kinds.pb.h"
 #include "farpoll/v1/selector.pb.h"
 #include "farpoll/v1/session.pb.h"
 #include "google/protobuf/duration.pb.h"
+#include "google/protobuf/timestamp.pb.h"
 #include "server/session/session.h"
 
 namespace farpoll::server {
@@ -51,6 +53,10 @@ absl::StatusOr<Timeout> ToTimeout(const Request& request) {
   }
   return Timeout(*span);
 }
+//   Errors: INVALID_ARGUMENT (EINVAL, BAD_TIMESTAMP) for a time out of
+//     protobuf's range; `field` as subject.
+absl::StatusOr<absl::Time> ToTime(const google::protobuf::Timestamp& timestamp,
+                                  absl::string_view field);
 google::protobuf::Duration ToProto(absl::Duration duration);
 std::int64_t ToNanoseconds(MonotonicTime time);
 
@@ -79,6 +85,11 @@ std::string CutToPage(const Page& page, PositionOf position_of,
 
 void Fill(const SessionInfo& info, v1::Session* session);
 void Fill(const HandleInfo& info, v1::Handle* handle);
+// Of a handle just made: fills it in, or hands on why there is none.
+absl::Status FillMade(const absl::StatusOr<HandleInfo>& made,
+                      v1::Handle* handle);
+void Fill(const ReadinessMark& mark, v1::Readiness* readiness);
+void Fill(const PathEvent& event, v1::PathEvent* proto);
 void Fill(const SelectorInfo& info, v1::Selector* selector);
 void Fill(const RegistrationInfo& info, v1::Registration* registration);
 void Fill(const ChangeOutcome& outcome, v1::ChangeResult* result);
@@ -108,6 +119,7 @@ void FillEvents(const NamedResult& named, Response* response) {
     event->set_events(events[i].events);
     event->set_cookie(events[i].cookie);
     event->set_generation(events[i].generation);
+    event->set_readiness_generation(events[i].readiness);
     if (!named.names.empty()) {
       event->set_handle_name(named.names[i]);
     }

@@ -61,7 +61,9 @@ class ContextMaker final : public grpc::ContextAllocator {
     return new CallContext;
   }
   void Release(grpc::CallbackServerContext* context) override {
-    delete context;
+    // gRPC also hands over the contexts of calls to unknown methods, which it
+    // made itself and deletes itself.
+    delete dynamic_cast<CallContext*>(context);
   }
 };
 

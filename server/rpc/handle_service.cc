@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/types/optional.h"
 #include "base/errno_status.h"
 #include "server/rpc/convert.h"
 #include "server/rpc/unary.h"
@@ -55,6 +56,22 @@ v1::ReadOutcome ToProto(ReadResult::Outcome outcome) {
   return v1::READ_OUTCOME_UNSPECIFIED;
 }
 
+v1::TransferStop ToProto(TransferResult::Stop stop) {
+  switch (stop) {
+    case TransferResult::Stop::kLimit:
+      return v1::TRANSFER_STOP_LIMIT;
+    case TransferResult::Stop::kSourceEmpty:
+      return v1::TRANSFER_STOP_SOURCE_EMPTY;
+    case TransferResult::Stop::kDestinationFull:
+      return v1::TRANSFER_STOP_DESTINATION_FULL;
+    case TransferResult::Stop::kEndOfFile:
+      return v1::TRANSFER_STOP_END_OF_FILE;
+    case TransferResult::Stop::kFailed:
+      return v1::TRANSFER_STOP_FAILED;
+  }
+  return v1::TRANSFER_STOP_UNSPECIFIED;
+}
+
 }  // namespace
 
 grpc::ServerUnaryReactor* HandleService::CreatePipe(
@@ -95,13 +112,26 @@ grpc::ServerUnaryReactor* HandleService::Read(
     grpc::CallbackServerContext* context, const v1::ReadRequest* request,
     v1::ReadResponse* response) {
   return AnswerWith(context, table_, request->session(), [&](Session& session) {
-    absl::StatusOr<ReadResult> result = session.Read(
-        ToReference(request->handle()), {.max_bytes = request->max_bytes()});
-    if (result.ok()) {
-      response->set_data(std::move(result->data));
-      response->set_outcome(ToProto(result->outcome));
+    absl::StatusOr<ReadResult> result =
+        session.Read(ToReference(request->handle()),
+                     {.max_bytes = request->max_bytes(),
+                      .peek = request->peek(),
+                      .out_of_band = request->out_of_band()});
+    if (!result.ok()) {
+      return result.status();
     }
-    return result.status();
+    response->set_data(std::move(result->data));
+    response->set_outcome(ToProto(result->outcome));
+    response->set_truncated(result->truncated);
+    if (result->source.has_value()) {
+      response->set_source(result->source->Text());
+    }
+    response->set_count(result->count);
+    for (const PathEvent& event : result->path_events) {
+      Fill(event, response->add_path_events());
+    }
+    Fill(result->readiness, response->mutable_readiness());
+    return absl::OkStatus();
   });
 }
 
@@ -110,13 +140,41 @@ grpc::ServerUnaryReactor* HandleService::Write(
     v1::WriteResponse* response) {
   return AnswerWith(context, table_, request->session(), [&](Session& session) {
     const absl::StatusOr<WriteResult> result = session.Write(
-        ToReference(request->handle()), {.data = request->data()});
+        ToReference(request->handle()),
+        {.data = request->data(),
+         .out_of_band = request->out_of_band(),
+         .destination = request->destination(),
+         .count = request->has_count()
+                      ? absl::optional<std::uint64_t>(request->count())
+                      : absl::nullopt});
     if (result.ok()) {
       response->set_bytes_written(
           static_cast<std::int32_t>(result->bytes_written));
       response->set_would_block(result->would_block);
+      Fill(result->readiness, response->mutable_readiness());
     }
     return result.status();
+  });
+}
+
+grpc::ServerUnaryReactor* HandleService::Transfer(
+    grpc::CallbackServerContext* context, const v1::TransferRequest* request,
+    v1::TransferResponse* response) {
+  return AnswerWith(context, table_, request->session(), [&](Session& session) {
+    const absl::StatusOr<TransferResult> result =
+        session.Transfer(ToReference(request->from()),
+                         ToReference(request->to()), request->max_bytes());
+    if (!result.ok()) {
+      return result.status();
+    }
+    response->set_bytes(result->bytes);
+    response->set_stop(ToProto(result->stop));
+    if (!result->error.ok()) {
+      *response->mutable_error() = ToItemError(result->error);
+    }
+    Fill(result->from_readiness, response->mutable_from_readiness());
+    Fill(result->to_readiness, response->mutable_to_readiness());
+    return absl::OkStatus();
   });
 }
 

@@ -32,6 +32,42 @@ class HandleService final : public v1::HandleService::CallbackService {
   grpc::ServerUnaryReactor* Shutdown(grpc::CallbackServerContext* context,
                                      const v1::ShutdownRequest* request,
                                      v1::ShutdownResponse* response) override;
+  grpc::ServerUnaryReactor* Transfer(grpc::CallbackServerContext* context,
+                                     const v1::TransferRequest* request,
+                                     v1::TransferResponse* response) override;
+
+  // ---- Sockets. (handle_service_sockets.cc)
+  grpc::ServerUnaryReactor* Listen(grpc::CallbackServerContext* context,
+                                   const v1::ListenRequest* request,
+                                   v1::ListenResponse* response) override;
+  grpc::ServerUnaryReactor* Accept(grpc::CallbackServerContext* context,
+                                   const v1::AcceptRequest* request,
+                                   v1::AcceptResponse* response) override;
+  grpc::ServerUnaryReactor* Connect(grpc::CallbackServerContext* context,
+                                    const v1::ConnectRequest* request,
+                                    v1::ConnectResponse* response) override;
+  grpc::ServerUnaryReactor* CreateDatagramSocket(
+      grpc::CallbackServerContext* context,
+      const v1::CreateDatagramSocketRequest* request,
+      v1::CreateDatagramSocketResponse* response) override;
+
+  // ---- Timers, counters, files and watches. (handle_service_sources.cc)
+  grpc::ServerUnaryReactor* CreateTimer(
+      grpc::CallbackServerContext* context,
+      const v1::CreateTimerRequest* request,
+      v1::CreateTimerResponse* response) override;
+  grpc::ServerUnaryReactor* CreateCounter(
+      grpc::CallbackServerContext* context,
+      const v1::CreateCounterRequest* request,
+      v1::CreateCounterResponse* response) override;
+  grpc::ServerUnaryReactor* OpenFile(grpc::CallbackServerContext* context,
+                                     const v1::OpenFileRequest* request,
+                                     v1::OpenFileResponse* response) override;
+  grpc::ServerUnaryReactor* WatchPath(grpc::CallbackServerContext* context,
+                                      const v1::WatchPathRequest* request,
+                                      v1::WatchPathResponse* response) override;
+
+  // ---- Whatever it is.
   grpc::ServerUnaryReactor* GetHandle(grpc::CallbackServerContext* context,
                                       const v1::GetHandleRequest* request,
                                       v1::GetHandleResponse* response) override;

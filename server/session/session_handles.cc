@@ -242,6 +242,12 @@ absl::StatusOr<TransferResult> Session::Transfer(const Reference& from,
   if (!good.ok()) {
     return good;
   }
+  // It takes both verbs; whoever let it in has asked for writing.
+  const absl::Status allowed =
+      context_.authority->Authorize(owner_, Verb::kRead, "Transfer");
+  if (!allowed.ok()) {
+    return allowed;
+  }
   MutexLock lock(&mu_);
   const absl::StatusOr<Handle*> source = FindHandle(from);
   const absl::StatusOr<Handle*> destination = FindHandle(to);
@@ -267,10 +273,13 @@ absl::StatusOr<HandleInfo> Session::GetHandle(const Reference& handle) {
   if (!found.ok()) {
     return found.status();
   }
-  if ((*found)->is_socket()) {
+  HandleInfo info = Describe(**found);
+  // After the sample: an error that is taken is not seen any more.
+  if (info.socket.has_value() && info.kind != HandleKind::kSocket) {
     TakeSocketError(**found);
+    info.socket = DescribeSocket(**found);
   }
-  return Describe(**found);
+  return info;
 }
 
 absl::StatusOr<std::vector<HandleInfo>> Session::ListHandles(

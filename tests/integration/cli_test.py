@@ -270,6 +270,109 @@ class CliTest(unittest.TestCase):
         self.ok("pipe", "in", "out")
         self.assertIn("ENOTSOCK", self.fails(67, "shutdown", "in", "r"))
 
+    def test_listen_connect_accept(self):
+        door = self.json("listen", "door", "127.0.0.1:0")["handle"]
+        self.assertEqual(door["kind"], "HANDLE_KIND_LISTENER")
+        self.assertIn("hint: farpoll wait door:r",
+                      self.fails(3, "accept", "server", "door"))
+        self.ok("connect", "client", door["socket"]["local"])
+        self.ok("wait", "door:r", "client:w", "--all")
+        self.ok("accept", "server", "door")
+        self.assertIn("connected", self.ok("describe", "client"))
+        self.ok("write", "client", "hi")
+        self.ok("wait", "server:r")
+        self.assertEqual(self.ok("read", "server", "--peek"), "hi")
+        self.assertEqual(self.ok("read", "server"), "hi")
+        self.ok("write", "client", "!", "--urgent")
+        self.ok("wait", "server:p")
+        self.assertEqual(self.ok("read", "server", "--urgent"), "!")
+        self.ok("write", "client", "-", "--close-after", stdin=b"bye")
+        reader = self.start("read", "server", "--follow")
+        self.assertEqual(reader.process.communicate(timeout=DEADLINE)[0],
+                         b"bye")
+        self.assertIn("EADDRINUSE", self.fails(
+            73, "listen", "again", door["socket"]["local"]))
+        self.assertIn("BAD_ADDRESS", self.fails(67, "listen", "x", "nowhere"))
+        self.assertIn("BAD_BACKLOG", self.fails(
+            67, "listen", "x", "127.0.0.1:0", "--backlog", "-1"))
+
+    def test_refused_connection_says_why(self):
+        door = self.json("listen", "door", "127.0.0.1:0")["handle"]
+        self.ok("close", "door")
+        self.ok("connect", "client", door["socket"]["local"])
+        # Showing what was made may have taken the error already.
+        self.assertRegex(self.ok("wait", "client:w", "--no-headers"),
+                         "^client  WE?H\n$")
+        state = self.json("describe", "client")["socket"]
+        self.assertEqual(state["phase"], "SOCKET_PHASE_FAILED")
+        self.assertEqual(state["error"]["errnoName"], "ECONNREFUSED")
+
+    def test_datagrams(self):
+        one = self.json("listen", "one", "127.0.0.1:0", "--datagram")["handle"]
+        self.assertEqual(one["kind"], "HANDLE_KIND_DATAGRAM_SOCKET")
+        self.ok("connect", "two", one["socket"]["local"], "--datagram",
+                "--local", "127.0.0.1:0")
+        self.ok("write", "two", "ping")
+        self.ok("wait", "one:r")
+        source = self.json("read", "one")["source"]
+        self.ok("write", "one", "pong", "--to", source)
+        self.ok("wait", "two:r")
+        self.assertEqual(self.ok("read", "two"), "pong")
+        self.fails(2, "connect", "x", "127.0.0.1:1", "--local", "127.0.0.1:0")
+
+    def test_timers_and_counters(self):
+        self.ok("timer", "soon", "1ms")
+        self.ok("wait", "soon:r")
+        self.assertEqual(self.ok("read", "soon"), "1\n")
+        self.fails(3, "read", "soon")
+        self.ok("timer", "tick", "1ms", "--every")
+        ticks = self.start("read", "tick", "--follow")
+        self.assertGreaterEqual(int(ticks.line()) + int(ticks.line()), 2)
+        self.assertEqual(ticks.end(signal.SIGINT)[0], 130)
+        self.ok("timer", "past", "--at", "2001-09-09T01:46:40Z")
+        self.ok("wait", "past:r")
+        for words in (["x"], ["x", "--every"], ["x", "soon"], ["x", "inf"],
+                      ["x", "1s", "--at", "2001-09-09T01:46:40Z"],
+                      ["x", "--at", "noon"]):
+            self.fails(2, "timer", *words)
+        self.assertIn("BAD_TIMER", self.fails(67, "timer", "x", "0",
+                                              "--every"))
+        self.ok("counter", "jobs", "--initial", "2")
+        self.ok("write", "jobs", "--add", "3")
+        self.assertEqual(self.ok("read", "jobs"), "5\n")
+        self.ok("counter", "slots", "--initial", "2", "--semaphore")
+        self.assertEqual(self.json("read", "slots")["count"], "1")
+        self.assertEqual(self.ok("read", "slots"), "1\n")
+        self.fails(3, "read", "slots")
+        self.assertIn("BAD_CONTENT", self.fails(67, "write", "slots", "x"))
+        self.fails(2, "write", "slots", "x", "--add", "1")
+
+    def test_files_watches_and_transfers(self):
+        path = self.home + "/file"
+        self.ok("watch-path", "watch", self.home, "--events",
+                "created,closed-written")
+        self.ok("open", "log", path, "--write", "--create", "--append")
+        self.ok("pipe", "in", "out")
+        self.ok("write", "out", "hello")
+        self.assertEqual(self.ok("transfer", "in", "log", "--no-headers"),
+                         "5  source-empty\n")
+        self.fails(3, "transfer", "in", "log")
+        mover = self.start("transfer", "in", "log", "--follow", "-o", "json")
+        self.ok("write", "out", "-", "--close-after", stdin=b"!" * 100000)
+        out, _ = mover.process.communicate(timeout=DEADLINE)
+        self.assertEqual(json.loads(out), {
+            "bytes": "100000", "stop": "TRANSFER_STOP_END_OF_FILE"})
+        self.ok("close", "log")
+        self.assertEqual(self.ok("read", "watch"),
+                         "created file\nclosed-written file\n")
+        self.ok("open", "file", path)
+        self.assertEqual(self.ok("read", "file"), "hello" + "!" * 100000)
+        self.assertIn(path, self.ok("describe", "file"))
+        self.assertIn("ENOENT", self.fails(69, "open", "x", path + "x"))
+        self.assertIn("SAME_HANDLE", self.fails(67, "transfer", "in", "in"))
+        self.assertIn("moved-from", self.fails(
+            2, "watch-path", "x", self.home, "--events", "eaten"))
+
     def test_names_taken_and_unknown(self):
         self.ok("pipe", "in", "out")
         self.assertIn("hint: choose another name",
@@ -568,7 +671,7 @@ class CliTest(unittest.TestCase):
         self.assertIn("farpoll", self.ok("completion", "bash"))
         self.assertIn("compdef", self.ok("completion", "zsh"))
         self.assertIn("complete -c", self.ok("completion", "fish"))
-        self.assertEqual(self.words("wa"), ["wait"])
+        self.assertEqual(self.words("wai"), ["wait"])
         self.assertEqual(self.words("read", ""), ["in", "out"])
         self.assertEqual(self.words("wait", "in:"),
                          ["in:r", "in:w", "in:rw", "in:p"])

@@ -15,12 +15,9 @@
 #include "server/handle/listener.h"
 #include "tests/server/handle/handle_fixture.h"
 #include "tests/support/descriptor_limit.h"
-#include "tests/support/fd_count.h"
 
 namespace farpoll::server {
 namespace {
-
-const bool kCounted = CountDescriptorsInEveryTest();
 
 using Phase = SocketState::Phase;
 

@@ -3,11 +3,16 @@
 #include "server/session/session.h"
 
 #include <cerrno>
+#include <cstdint>
+#include <string>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "selector/events.h"
 #include "tests/server/session/session_fixture.h"
+#include "tests/support/fd_fixtures.h"
+#include "tests/support/memory.h"
 
 namespace farpoll::server {
 namespace {
@@ -72,6 +77,31 @@ class OneSessionTest : public SessionTest {
   std::shared_ptr<Session> session_;
   const std::shared_ptr<NotingSink> sink_ = std::make_shared<NotingSink>();
 };
+
+// ---- Handles.
+
+// docs/handles.md: many handles at once, each worth little memory. Names and
+// registrations are counted in.
+TEST_F(OneSessionTest, AnIdleHandleIsSmall) {
+  constexpr std::int64_t kMany = 15000;
+  constexpr std::int64_t kMostBytes = 1024;
+  session_->End(absl::CancelledError("its handles are not to count"));
+  session_ = Make("many");
+  AllowDescriptors(kMany + 100);
+  ASSERT_THAT(session_->CreateSelector(SelectorKind::kPoll, "all"), IsOk());
+  const std::int64_t before = AllocatedBytes();
+
+  for (std::int64_t i = 0; i < kMany; ++i) {
+    const std::string name = absl::StrCat("a-counter-of-many-", i);
+    ASSERT_THAT(session_->CreateCounter(name, 0, false), IsOk());
+    const Change change{.kind = Change::Kind::kRegister,
+                        .handle = {.name = name},
+                        .interest = {.events = kIn}};
+    ASSERT_THAT(session_->Apply({.name = "all"}, {change}), IsOk());
+  }
+
+  EXPECT_LE((AllocatedBytes() - before) / kMany, kMostBytes);
+}
 
 // ---- Waits.
 
