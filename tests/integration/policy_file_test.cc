@@ -20,6 +20,7 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::SizeIs;
 
 class PolicyFileTest : public FarpolldTest {
  protected:
@@ -39,6 +40,20 @@ class PolicyFileTest : public FarpolldTest {
     farpolld.Signal(SIGHUP);
     Await([&] { return access(AuditPath().c_str(), F_OK) == 0; },
           "the audit log is opened again");
+  }
+
+  // The audit log, as "deny spawn /bin/echo POLICY_TEMPLATE".
+  std::vector<std::string> Audited() const {
+    std::vector<std::string> decisions;
+    std::ifstream file(AuditPath());
+    for (std::string line; std::getline(file, line);) {
+      const auto audit = nlohmann::json::parse(line);
+      decisions.push_back(absl::StrCat(audit["decision"].get<std::string>(),
+                                       " ", audit["verb"].get<std::string>(),
+                                       " ", audit["object"].get<std::string>(),
+                                       " ", audit["rule"].get<std::string>()));
+    }
+    return decisions;
   }
 
   std::vector<std::string> Flags() const {
@@ -218,6 +233,52 @@ TEST_F(PolicyFileTest, WithoutAnythingToReadAHangUpStopsTheServer) {
   farpolld.AwaitAddress();
 
   EXPECT_EQ(farpolld.Stop(SIGHUP), 0);
+}
+
+// ---- What a grant's objects allow, through the API.
+
+TEST_F(PolicyFileTest, OnlyGrantedRootsAndAddressesAreReached) {
+  const std::string root = folder_.path() + "/root";
+  ASSERT_EQ(mkdir(root.c_str(), 0700), 0);
+  std::ofstream(root + "/file") << "x";
+  Write(absl::StrCat("mode: 'system' grant { name: 'me' to { uid: ", getuid(),
+                     " } verb: ['open', 'connect', 'listen'] root { path: '",
+                     root,
+                     "' } listen { range: '127.0.0.1' ports { first: 0 } }"
+                     " connect { range: '0.0.0.0/0' } }"));
+  Farpolld farpolld(Flags());
+  {
+    Peer peer(farpolld.AwaitAddress());
+    EXPECT_THAT(
+        peer.Call(&Handles::OpenFile, absl::StrCat("path: '", root, "/file'")),
+        Succeeds());
+    EXPECT_THAT(peer.Call(&Handles::OpenFile, "path: '/etc/passwd'"),
+                Fails(grpc::PERMISSION_DENIED, "EACCES", "POLICY_PATH"));
+    EXPECT_THAT(peer.Call(&Handles::WatchPath, "path: '/etc'"),
+                Fails(grpc::PERMISSION_DENIED, "EACCES", "POLICY_PATH"));
+    EXPECT_THAT(peer.Call(&Handles::Listen, "address: '127.0.0.1:0'"),
+                Succeeds());
+    EXPECT_THAT(peer.Call(&Handles::Listen, "address: '0.0.0.0:0'"),
+                Fails(grpc::PERMISSION_DENIED, "EACCES", "POLICY_ADDRESS"));
+    for (const char* const address :
+         {"127.0.0.1:80", "169.254.169.254:80", "[::1]:80",
+          "[::ffff:169.254.169.254]:80"}) {
+      EXPECT_THAT(peer.Call(&Handles::Connect,
+                            absl::StrCat("address: '", address, "'")),
+                  Fails(grpc::PERMISSION_DENIED, "EACCES", "POLICY_ADDRESS"))
+          << address;
+    }
+    EXPECT_THAT(peer.Call(&Handles::CreateDatagramSocket,
+                          "name: 'udp' local: '127.0.0.1:0'"),
+                Succeeds());
+    EXPECT_THAT(peer.Call(&Handles::Write,
+                          "handle { name: 'udp' } data: 'x'"
+                          " destination: '127.0.0.1:53'"),
+                Fails(grpc::PERMISSION_DENIED, "EACCES", "POLICY_ADDRESS"));
+  }
+  ASSERT_EQ(farpolld.Stop(), 0);
+
+  EXPECT_THAT(Audited(), SizeIs(11));
 }
 
 }  // namespace
