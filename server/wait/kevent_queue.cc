@@ -1,9 +1,12 @@
 #include "server/wait/kevent_queue.h"
 
+#include <signal.h>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <limits>
+#include <tuple>
 
 #include "absl/strings/str_cat.h"
 #include "base/errno_status.h"
@@ -33,7 +36,8 @@ bool CanSampleAnew(std::int16_t filter) {
 }
 
 bool NeedsDescriptor(std::int16_t filter) {
-  return filter == evfilt::kTimer || filter == evfilt::kProc;
+  return filter == evfilt::kTimer || filter == evfilt::kProc ||
+         filter == evfilt::kSignal;
 }
 
 // Stays ready until the condition goes or the registration does.
@@ -107,11 +111,10 @@ KeventQueue::~KeventQueue() {
 absl::StatusOr<KeventQueue::Place> KeventQueue::Locate(const Kevent& change,
                                                        TargetOf target_of) {
   if (change.filter == evfilt::kSignal) {
-    return MakeError(EPERM, "SIGNALS_ARE_THE_SERVERS", NameOf(change),
-                     "signals reach the server's process, not the session");
+    return LocateSignal(change);
   }
   if (!NamesHandle(change.filter)) {
-    return Place{.ident = change.ident, .handle_id = 0, .target = {}};
+    return Place{{change.ident, change.filter}, 0, {}};
   }
   const bool can_be_id =
       change.ident <=
@@ -124,13 +127,46 @@ absl::StatusOr<KeventQueue::Place> KeventQueue::Locate(const Kevent& change,
                        "ident is not the handle of one of the session's "
                        "processes");
     }
-    return Place{static_cast<std::uint64_t>(target.pid), id, target};
+    return Place{
+        {static_cast<std::uint64_t>(target.pid), change.filter}, id, target};
   }
   if (target.fd < 0) {
     return MakeError(EBADF, "HANDLE_UNKNOWN", NameOf(change),
                      "the session has no such handle");
   }
-  return Place{static_cast<std::uint64_t>(target.fd), id, target};
+  return Place{
+      {static_cast<std::uint64_t>(target.fd), change.filter}, id, target};
+}
+
+absl::StatusOr<KeventQueue::Place> KeventQueue::LocateSignal(
+    const Kevent& change) {
+  if (change.ident != SIGCHLD) {
+    return MakeError(EPERM, "SIGNALS_ARE_THE_SERVERS", NameOf(change),
+                     "signals reach the server's process, not the session; "
+                     "SIGCHLD alone can be counted, for its children");
+  }
+  if (counter_ == nullptr) {
+    if ((change.flags & ev::kAdd) == 0) {
+      return Place{{change.ident, change.filter}, 0, {}};  // not registered
+    }
+    absl::StatusOr<std::unique_ptr<ChildCounter>> made = ChildCounter::Create();
+    if (!made.ok()) {
+      return made.status();
+    }
+    counter_ = *std::move(made);
+    for (const auto& [handle_id, pidfd] : children_) {
+      counter_->Add(pidfd);
+    }
+  }
+  return Place{
+      {static_cast<std::uint64_t>(counter_->fd()), evfilt::kRead}, 0, {}};
+}
+
+void KeventQueue::AddChild(std::int64_t handle_id, int pidfd) {
+  children_.emplace(handle_id, pidfd);
+  if (counter_ != nullptr) {
+    counter_->Add(pidfd);
+  }
 }
 
 absl::StatusOr<std::unique_ptr<KeventQueue::Note>> KeventQueue::NewNote(
@@ -148,7 +184,7 @@ absl::StatusOr<std::unique_ptr<KeventQueue::Note>> KeventQueue::NewNote(
       static_cast<std::uint16_t>(ev::kAdd | (change.flags & kModes));
   note->handle_id = place.handle_id;
   note->target = place.target;
-  note->local_ident = place.ident;
+  note->local = place.local;
   if (NeedsDescriptor(change.filter)) {
     if (!descriptors_->TryTake(1)) {
       return LimitReached("max_handles", descriptors_->limit(), NameOf(change));
@@ -161,7 +197,13 @@ absl::StatusOr<std::unique_ptr<KeventQueue::Note>> KeventQueue::NewNote(
 absl::Status KeventQueue::ApplyLocal(Kevent change, const Note* note) {
   const std::string name = NameOf(change);
   if (note != nullptr) {
-    change.ident = note->local_ident;
+    std::tie(change.ident, change.filter) = note->local;
+    if (note->asked.filter == evfilt::kSignal) {
+      // The counter is emptied with each event, which clears it.
+      change.flags &= static_cast<std::uint16_t>(~ev::kClear);
+      change.fflags = 0;
+      change.data = 0;
+    }
   }
   change.udata = reinterpret_cast<std::uintptr_t>(note);
   Kevent entry;
@@ -192,7 +234,7 @@ absl::StatusOr<std::int64_t> KeventQueue::Apply(const Kevent& asked,
   if (note == nullptr) {
     if ((change.flags & ev::kAdd) == 0) {
       Kevent local = change;
-      local.ident = place->ident;
+      std::tie(local.ident, local.filter) = place->local;
       const absl::Status refused = ApplyLocal(local, nullptr);
       const bool dropped =
           (change.flags & ev::kDelete) != 0 && DropPending(name);
@@ -216,8 +258,8 @@ absl::StatusOr<std::int64_t> KeventQueue::Apply(const Kevent& asked,
   }
   const absl::Status applied = ApplyLocal(local, note);
   if (!applied.ok()) {
-    if (fresh != nullptr && fresh->counted) {
-      descriptors_->Return(1);
+    if (fresh != nullptr) {
+      Release(*fresh);
     }
     return applied;
   }
@@ -288,10 +330,17 @@ KeventQueue::Note* KeventQueue::Find(const Name& name) {
 
 void KeventQueue::Erase(const Name& name) {
   const auto it = notes_.find(name);
-  if (it->second->counted) {
+  Release(*it->second);
+  notes_.erase(it);
+}
+
+void KeventQueue::Release(const Note& note) {
+  if (note.counted) {
     descriptors_->Return(1);
   }
-  notes_.erase(it);
+  if (note.asked.filter == evfilt::kSignal) {
+    counter_.reset();
+  }
 }
 
 bool KeventQueue::DropPending(const Name& name) {
@@ -314,6 +363,13 @@ bool KeventQueue::Has(std::int64_t handle_id) const {
 }
 
 void KeventQueue::HandleClosed(std::int64_t handle_id) {
+  const auto child = children_.find(handle_id);
+  if (child != children_.end()) {
+    if (counter_ != nullptr) {
+      counter_->Forget(child->second);
+    }
+    children_.erase(child);
+  }
   const auto ident = static_cast<std::uint64_t>(handle_id);
   for (const std::int16_t filter : kHandleFilters) {
     Note* const note = Find({ident, filter});
@@ -355,11 +411,15 @@ void KeventQueue::Collect(std::size_t max_events, Result* result) {
   }
   result->kevents.reserve(*count);
   for (std::size_t i = 0; i < *count; ++i) {
-    result->kevents.push_back(Take(room_[i], result->sequence));
+    absl::optional<TakenKevent> taken = Take(room_[i], result->sequence);
+    if (taken.has_value()) {
+      result->kevents.push_back(*std::move(taken));
+    }
   }
 }
 
-TakenKevent KeventQueue::Take(const Kevent& local, std::int64_t sequence) {
+absl::optional<TakenKevent> KeventQueue::Take(const Kevent& local,
+                                              std::int64_t sequence) {
   Note& note = *reinterpret_cast<Note*>(local.udata);
   TakenKevent taken{.event = local,
                     .handle_id = note.handle_id,
@@ -367,12 +427,20 @@ TakenKevent KeventQueue::Take(const Kevent& local, std::int64_t sequence) {
                     .readiness = NoteReport(note.target, id_, sequence),
                     .asked = note.asked};
   taken.event.ident = note.asked.ident;
+  taken.event.filter = note.asked.filter;
   taken.event.udata = note.asked.udata;
+  if (note.asked.filter == evfilt::kSignal) {
+    taken.event.flags |= ev::kClear;
+    taken.event.data = counter_->Take();
+    if (taken.event.data == 0) {
+      return absl::nullopt;
+    }
+  }
   if ((local.flags & ev::kOneShot) != 0) {
     Erase({note.asked.ident, note.asked.filter});
   } else if ((local.flags & ev::kDispatch) != 0) {
     note.disabled = true;
-  } else if (quiet_ && IsLevel(local)) {
+  } else if (quiet_ && IsLevel(taken.event)) {
     Silence(note);
   }
   return taken;

@@ -16,10 +16,12 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/optional.h"
 #include "absl/types/span.h"
 #include "selector/kqueue/kevent.h"
 #include "selector/kqueue/kqueue.h"
 #include "server/policy/quota.h"
+#include "server/wait/child_counter.h"
 #include "server/wait/result.h"
 #include "server/wait/source.h"
 
@@ -29,8 +31,9 @@ class KeventQueue final : public Source {
  public:
   // Idents of READ, WRITE, EXCEPT, EMPTY, VNODE and PROCDESC are handles' ids,
   // those of PROC the ids of process handles; TIMER and USER take any number;
-  // SIGNAL is refused, since the signals are the server's. A registration that
-  // needs a descriptor of its own (TIMER, PROC) takes one from `descriptors`,
+  // SIGNAL takes SIGCHLD, which counts the ends of the session's children: all
+  // other signals are the server's. A registration that needs a descriptor of
+  // its own (TIMER, PROC, SIGNAL) takes one from `descriptors`,
   // which is borrowed and outlives this. `id` is what marks name it by.
   //   Errors: RESOURCE_EXHAUSTED (EMFILE, ENFILE, ENOMEM).
   static absl::StatusOr<std::unique_ptr<KeventQueue>> Create(
@@ -41,7 +44,7 @@ class KeventQueue final : public Source {
   // filter 0, which does nothing.
   //   Errors: docs/kqueue.md; FAILED_PRECONDITION (EBADF) for an ident that is
   //     no handle; PERMISSION_DENIED (EPERM) for PROC of what is no process
-  //     handle, and for SIGNAL; RESOURCE_EXHAUSTED
+  //     handle, and for signals but SIGCHLD; RESOURCE_EXHAUSTED
   //     (LIMIT_SELECTOR_REGISTRATIONS, LIMIT_HANDLES).
   absl::StatusOr<std::int64_t> Apply(const Kevent& change, TargetOf target_of);
 
@@ -51,6 +54,10 @@ class KeventQueue final : public Source {
   //     stay, later ones are not applied.
   absl::StatusOr<std::vector<TakenKevent>> ApplyAll(
       absl::Span<const Kevent> changes, std::size_t room, TargetOf target_of);
+
+  // A child of the session, whose end SIGNAL is to count; `pidfd` is the
+  // handle's, until HandleClosed().
+  void AddChild(std::int64_t handle_id, int pidfd);
 
   // As Source. A closed handle gives an event with ev::kError and EBADF for
   // each of its registrations.
@@ -71,7 +78,7 @@ class KeventQueue final : public Source {
     Kevent asked;  // an ADD that would make it anew
     std::int64_t handle_id = 0;
     Target target;  // of the handle, if there is one
-    std::uint64_t local_ident = 0;
+    Name local;     // in the local queue
     std::int64_t generation = 0;
     bool disabled = false;  // by the client, or by EV_DISPATCH
     bool silent = false;    // until its result is acknowledged
@@ -85,11 +92,12 @@ class KeventQueue final : public Source {
   // Where the change goes in the local queue.
   //   Errors: as Apply.
   struct Place {
-    std::uint64_t ident = 0;
+    Name local;
     std::int64_t handle_id = 0;
     Target target;
   };
-  static absl::StatusOr<Place> Locate(const Kevent& change, TargetOf target_of);
+  absl::StatusOr<Place> Locate(const Kevent& change, TargetOf target_of);
+  absl::StatusOr<Place> LocateSignal(const Kevent& change);
   absl::StatusOr<std::unique_ptr<Note>> NewNote(const Kevent& change,
                                                 const Place& place);
   // Applies to the local queue.
@@ -97,10 +105,14 @@ class KeventQueue final : public Source {
   // What a change that succeeded did to the client's view of `note`.
   void Record(const Kevent& change, Note* note);
   void Erase(const Name& name);
+  // Gives back what the registration alone needed.
+  void Release(const Note& note);
   Note* Find(const Name& name);
   // The registration that `taken` is of; null when it changed since, or ended.
   Note* Reported(const TakenKevent& taken);
-  TakenKevent Take(const Kevent& local, std::int64_t sequence);
+  // The client's view of an event of the local queue; none when there is
+  // nothing in it.
+  absl::optional<TakenKevent> Take(const Kevent& local, std::int64_t sequence);
   void Silence(Note& note);
   void Unsilence(Note& note);
   void RestoreOne(const TakenKevent& taken, TargetOf target_of);
@@ -116,6 +128,9 @@ class KeventQueue final : public Source {
   bool quiet_ = false;
   std::int64_t last_generation_ = 0;
   absl::flat_hash_map<Name, std::unique_ptr<Note>> notes_;
+  // Process handles and their pidfds.
+  absl::flat_hash_map<std::int64_t, int> children_;
+  std::unique_ptr<ChildCounter> counter_;  // while SIGNAL is registered
   // To be delivered before anything is collected: reports of closed handles,
   // and events given back that cannot be sampled anew.
   std::deque<TakenKevent> pending_;

@@ -3,6 +3,9 @@
 // that is acknowledged late or never.
 #include "server/wait/kevent_queue.h"
 
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -12,6 +15,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/unique_fd.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "selector/kqueue/kevent.h"
@@ -212,6 +216,95 @@ TEST_F(KeventQueueTest, AHundredThousandKnotes) {
   ASSERT_THAT(Apply(Change(77'777, evfilt::kUser, 0, note::kTrigger)), IsOk());
 
   EXPECT_THAT(Collect(), ElementsAre("77777,USER,CLEAR,-,0"));
+  EXPECT_THAT(Collect(), IsEmpty());
+}
+
+// ---- Processes.
+
+// A child that waits to be ended, as a session's process handle.
+class Child {
+ public:
+  Child() {
+    pid_ = fork();
+    if (pid_ == 0) {
+      for (;;) {
+        pause();
+      }
+    }
+    pidfd_.Reset(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
+  }
+  ~Child() {
+    kill(pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+  }
+
+  Target target() const { return {.fd = pidfd_.get(), .pid = pid_}; }
+
+  // Ends it and returns when that can be seen; it stays a zombie.
+  void End() {
+    kill(pid_, SIGTERM);
+    siginfo_t info;
+    waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOWAIT);
+  }
+
+ private:
+  pid_t pid_ = 0;
+  UniqueFd pidfd_;
+};
+
+TEST_F(KeventQueueTest, ProcAndProcdescTellTheEndOfAProcessHandle) {
+  Child child;
+  const auto target_of = [&](std::int64_t id) {
+    return id == 4 ? child.target() : Target();
+  };
+  for (const std::int16_t filter : {evfilt::kProc, evfilt::kProcdesc}) {
+    ASSERT_THAT(
+        queue_->Apply(Change(4, filter, ev::kAdd, note::kExit), target_of),
+        IsOk());
+  }
+  EXPECT_THAT(Collect(), IsEmpty());
+
+  child.End();
+
+  EXPECT_THAT(Collect(),
+              UnorderedElementsAre("4,PROC,ONESHOT|EOF,NOTE_EXIT,15",
+                                   "4,PROCDESC,ONESHOT|EOF,NOTE_EXIT,15"));
+  EXPECT_EQ(last_.kevents[0].handle_id, 4);
+}
+
+TEST_F(KeventQueueTest, SigchldCountsTheEndsOfTheSessionsChildren) {
+  Child before;
+  Child first;
+  Child second;
+  before.End();
+  queue_->AddChild(1, before.target().fd);
+  queue_->AddChild(2, first.target().fd);
+  EXPECT_THAT(Apply(Change(SIGCHLD, evfilt::kSignal, ev::kDelete)),
+              HasErrno(ENOENT));
+  ASSERT_THAT(Apply(Change(SIGCHLD, evfilt::kSignal, ev::kAdd, 0, 0, 9)),
+              IsOk());
+  queue_->AddChild(3, second.target().fd);
+  EXPECT_THAT(Collect(), IsEmpty());
+
+  first.End();
+  second.End();
+
+  EXPECT_THAT(Collect(), ElementsAre("17,SIGNAL,CLEAR,-,2"));
+  EXPECT_EQ(last_.kevents[0].event.udata, 9u);
+  EXPECT_THAT(Collect(), IsEmpty());
+  queue_->HandleClosed(3);
+  EXPECT_THAT(Apply(Change(SIGCHLD, evfilt::kSignal, ev::kDelete)), IsOk());
+  EXPECT_EQ(descriptors_.used(), 0);
+}
+
+TEST_F(KeventQueueTest, AClosedChildIsNotCounted) {
+  Child child;
+  queue_->AddChild(1, child.target().fd);
+  ASSERT_THAT(Apply(Change(SIGCHLD, evfilt::kSignal)), IsOk());
+  queue_->HandleClosed(1);
+
+  child.End();
+
   EXPECT_THAT(Collect(), IsEmpty());
 }
 
