@@ -19,9 +19,11 @@ namespace {
 
 constexpr socklen_t kNameOffset = offsetof(sockaddr_un, sun_path);
 
-absl::Status BadAddress(absl::string_view field, absl::string_view why) {
+absl::Status BadAddress(absl::string_view text, absl::string_view field,
+                        absl::string_view why) {
   return MakeError(EINVAL, "BAD_ADDRESS", field,
-                   absl::StrCat(field, " is no address: ", why));
+                   absl::StrCat(field, " \"", absl::CHexEscape(text),
+                                "\" cannot be read: ", why));
 }
 
 bool ReadPort(absl::string_view text, in_port_t* port) {
@@ -49,13 +51,14 @@ absl::StatusOr<SocketAddress> SocketAddress::Parse(absl::string_view text,
   if (absl::ConsumePrefix(&name, "unix:")) {
     const bool abstract = absl::ConsumePrefix(&name, "@");
     if (!abstract && (name.empty() || name.front() != '/')) {
-      return BadAddress(field, "unix: wants an absolute path or @NAME");
+      return BadAddress(text, field, "unix: wants an absolute path or @NAME");
     }
     // A path ends with a NUL, an abstract name begins with one.
     sockaddr_un& local = address.storage_.local;
     if (name.empty() || name.size() >= sizeof(local.sun_path) ||
         name.find('\0') != name.npos) {
-      return BadAddress(field, "a Unix name has 1 to 107 bytes and no NUL");
+      return BadAddress(text, field,
+                        "a Unix name has 1 to 107 bytes and no NUL");
     }
     local.sun_family = AF_UNIX;
     memcpy(local.sun_path + (abstract ? 1 : 0), name.data(), name.size());
@@ -66,7 +69,7 @@ absl::StatusOr<SocketAddress> SocketAddress::Parse(absl::string_view text,
   in_port_t port = 0;
   if (colon == text.npos || !ReadPort(text.substr(colon + 1), &port) ||
       text.find('\0') != text.npos) {
-    return BadAddress(field, "ADDRESS:PORT wants a port from 0 to 65535");
+    return BadAddress(text, field, "ADDRESS:PORT wants a port from 0 to 65535");
   }
   absl::string_view host = text.substr(0, colon);
   if (absl::ConsumePrefix(&host, "[") && absl::ConsumeSuffix(&host, "]")) {
@@ -86,7 +89,7 @@ absl::StatusOr<SocketAddress> SocketAddress::Parse(absl::string_view text,
       return address;
     }
   }
-  return BadAddress(field,
+  return BadAddress(text, field,
                     "the host is no IPv4 address and no IPv6 address in []");
 }
 

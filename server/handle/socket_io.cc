@@ -63,9 +63,10 @@ absl::StatusOr<ReadResult> ReceiveSome(Handle& handle,
                  .msg_namelen = sizeof(source),
                  .msg_iov = &room,
                  .msg_iovlen = 1};
-  const ssize_t got = recvmsg(
-      handle.fd.get(), &message,
-      (options.peek ? MSG_PEEK : 0) | (options.out_of_band ? MSG_OOB : 0));
+  // MSG_DONTWAIT: whoever else has the socket may have made it blocking.
+  const ssize_t got = recvmsg(handle.fd.get(), &message,
+                              MSG_DONTWAIT | (options.peek ? MSG_PEEK : 0) |
+                                  (options.out_of_band ? MSG_OOB : 0));
   if (got < 0) {
     const int number = errno;
     if (number == EAGAIN || number == EINTR) {
@@ -112,9 +113,9 @@ absl::StatusOr<WriteResult> SendSome(Handle& handle,
     message.msg_name = const_cast<sockaddr*>(place->address.get());
     message.msg_namelen = place->address.size();
   }
-  const ssize_t put =
-      sendmsg(handle.fd.get(), &message,
-              MSG_NOSIGNAL | (options.out_of_band ? MSG_OOB : 0));
+  const ssize_t put = sendmsg(
+      handle.fd.get(), &message,
+      MSG_DONTWAIT | MSG_NOSIGNAL | (options.out_of_band ? MSG_OOB : 0));
   if (put < 0) {
     const int number = errno;
     if (number == EAGAIN || number == EINTR) {

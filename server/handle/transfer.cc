@@ -104,9 +104,9 @@ absl::StatusOr<absl::optional<Piece>> Splice(Handle& from, Handle& to,
 absl::Status Drop(Handle& from, std::string& seen, std::size_t bytes) {
   ssize_t took = 0;
   if (from.has_messages()) {
-    took = recv(from.fd.get(), seen.data(), seen.size(), 0);
+    took = recv(from.fd.get(), seen.data(), seen.size(), MSG_DONTWAIT);
   } else if (from.is_socket()) {
-    took = recv(from.fd.get(), seen.data(), bytes, 0);
+    took = recv(from.fd.get(), seen.data(), bytes, MSG_DONTWAIT);
   } else if (IsPipe(from)) {
     took = read(from.fd.get(), seen.data(), bytes);
   } else {

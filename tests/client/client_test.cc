@@ -99,6 +99,46 @@ TEST_F(ClientTest, ReadTellsDataFromNothingAndFromTheEnd) {
   EXPECT_TRUE(pipe.reader.Read()->end_of_file);
 }
 
+TEST_F(ClientTest, ReadAllReadsToTheEnd) {
+  Pipe pipe = MakePipe();
+  EXPECT_EQ(pipe.writer.Write("all of it")->bytes_written, 9);
+
+  EXPECT_THAT(session_->ReadAll(pipe.reader, 100, Timeout::Zero()),
+              HasErrno(ETIMEDOUT));
+  EXPECT_EQ(pipe.writer.Write("the rest")->bytes_written, 8);
+  EXPECT_THAT(session_->ReadAll(pipe.reader, 7), HasErrno(EFBIG));
+  EXPECT_EQ(pipe.writer.Write("last")->bytes_written, 4);
+  ASSERT_THAT(pipe.writer.Close(), IsOk());
+  EXPECT_THAT(session_->ReadAll(pipe.reader, 4), IsOkAndHolds("last"));
+}
+
+TEST_F(ClientTest, ConnectionsAndCountersAreUsed) {
+  v1::ListenRequest listen;
+  listen.set_address("127.0.0.1:0");
+  absl::StatusOr<Handle> listener = session_->Listen(listen);
+  ASSERT_THAT(listener, IsOk());
+  EXPECT_FALSE(listener->Accept()->has_value());
+  v1::ConnectRequest connect;
+  connect.set_address(listener->Describe()->socket().local());
+  absl::StatusOr<Handle> client = session_->Connect(connect);
+  ASSERT_THAT(client, IsOk());
+  Selector selector = MakeSelector();
+  ASSERT_THAT(selector.Register(*listener, kIn), IsOk());
+  ASSERT_THAT(selector.Poll(), IsOkAndHolds(SizeIs(1)));
+  absl::StatusOr<absl::optional<Handle>> server = listener->Accept("server");
+  ASSERT_THAT(server, IsOk());
+  ASSERT_TRUE(server->has_value());
+  EXPECT_EQ((*server)->name(), "server");
+
+  absl::StatusOr<Handle> counter = session_->CreateCounter({});
+  ASSERT_THAT(counter, IsOk());
+  EXPECT_THAT(counter->Add(3), IsOk());
+  EXPECT_EQ(counter->Read()->count, 3u);
+  Pipe pipe = MakePipe();
+  EXPECT_EQ(pipe.writer.Write("word")->bytes_written, 4);
+  EXPECT_EQ(pipe.reader.TransferTo(*client)->bytes(), 4);
+}
+
 TEST_F(ClientTest, HoldLeaseOfAnUnknownSessionIsAnError) {
   Session unknown = client_.AttachSession("unknown");
 

@@ -64,9 +64,11 @@ TEST(Peek, IsNotForATerminal) {
 TEST(Peek, AtAPipeNeedsDescriptors) {
   HandlePair pipe = WrapPipe();
   Put(pipe.second, "word");
-  const DescriptorLimit limit(3);
-  EXPECT_THAT(ReadSome(pipe.first, {.max_bytes = 1, .peek = true}),
-              HasErrno(EMFILE));
+  const auto peek = [&] {
+    const DescriptorLimit limit(3);
+    return ReadSome(pipe.first, {.max_bytes = 1, .peek = true});
+  };
+  EXPECT_THAT(peek(), HasErrno(EMFILE));
 }
 
 TEST(Terminal, EndsWithItsOtherSide) {

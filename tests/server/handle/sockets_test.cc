@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <string>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "server/handle/connection.h"
@@ -183,14 +184,18 @@ TEST_F(SocketsTest, AFullTableIsSaid) {
   Handle listener = Must(Listen(At("127.0.0.1:0"), 8));
   const Handle client = Must(Connect(PlaceOf(listener)));
   Await(listener, kIn);
-  {
+  const Endpoint door = PlaceOf(listener);
+  const Endpoint anywhere = At("127.0.0.1:0");
+  const auto statuses = [&]() -> std::vector<absl::Status> {
     const DescriptorLimit limit(3);
-    EXPECT_THAT(Listen(At("127.0.0.1:0"), 8), HasErrno(EMFILE));
-    EXPECT_THAT(Connect(At("127.0.0.1:1")), HasErrno(EMFILE));
-    EXPECT_THAT(MakeDatagramSocket(At("127.0.0.1:0"), {}), HasErrno(EMFILE));
-    EXPECT_THAT(Accept(listener), HasErrno(EMFILE));
-    EXPECT_THAT(Accept(listener),
-                StatusIs(absl::StatusCode::kResourceExhausted));
+    return {Listen(anywhere, 8).status(), Connect(door).status(),
+            MakeDatagramSocket(anywhere, {}).status(),
+            Accept(listener).status()};
+  };
+  // Outside of the limit: UBSan checks matchers by descriptors of its own.
+  for (const absl::Status& status : statuses()) {
+    EXPECT_THAT(status, HasErrno(EMFILE));
+    EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted));
   }
   EXPECT_THAT(Accept(listener), IsOk());
 }
