@@ -48,15 +48,19 @@ absl::StatusOr<Client> Client::Connect(absl::string_view address,
         absl::StatusCode::kInvalidArgument, 0, "", address,
         absl::StrCat("'", address, "' is neither unix:PATH nor HOST:PORT"));
   }
-  return Client(grpc::CreateCustomChannel(std::string(address),
-                                          grpc::InsecureChannelCredentials(),
-                                          ArgumentsFor(address)),
-                options);
+  return Client(std::make_shared<Connection>(
+      grpc::CreateCustomChannel(std::string(address),
+                                grpc::InsecureChannelCredentials(),
+                                ArgumentsFor(address)),
+      std::string(address), options.call_timeout));
 }
+
+Client::Client(std::shared_ptr<Connection> connection)
+    : connection_(std::move(connection)) {}
 
 Client::Client(std::shared_ptr<grpc::Channel> channel,
                const ClientOptions& options)
-    : connection_(std::make_shared<Connection>(std::move(channel),
+    : connection_(std::make_shared<Connection>(std::move(channel), "",
                                                options.call_timeout)) {}
 
 absl::StatusOr<v1::GetServerResponse> Client::GetServer() {
@@ -68,6 +72,7 @@ absl::StatusOr<v1::GetServerResponse> Client::GetServer() {
 absl::StatusOr<Session> Client::CreateSession(const SessionOptions& options) {
   v1::CreateSessionRequest request;
   request.set_name(options.name);
+  request.set_detached(options.detached);
   if (options.ttl != absl::ZeroDuration()) {
     *request.mutable_ttl() = ToProto(options.ttl);
   }
@@ -77,7 +82,8 @@ absl::StatusOr<Session> Client::CreateSession(const SessionOptions& options) {
   if (!response.ok()) {
     return response.status();
   }
-  return Session(connection_, response->session().id(), /*owned=*/true);
+  return Session(connection_, response->session().id(),
+                 /*owned=*/!options.detached);
 }
 
 Session Client::AttachSession(absl::string_view name_or_id) {

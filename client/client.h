@@ -49,6 +49,9 @@ struct SessionOptions {
   std::string name;
   // How long it lives without a call or a stream; zero = the server's default.
   absl::Duration ttl;
+  // It is to be left alone: it outlives the returned object, and without a ttl
+  // of its own lives for the longest that the server allows such a session.
+  bool detached = false;
 };
 
 // A connection to a server. Copies share it.
@@ -66,7 +69,7 @@ class Client {
   // Version, limits and clock of the server.
   absl::StatusOr<v1::GetServerResponse> GetServer();
 
-  // Makes a session; it ends when the returned object goes.
+  // Makes a session; it ends when the returned object goes, unless detached.
   absl::StatusOr<Session> CreateSession(const SessionOptions& options = {});
   // Uses a session by name or id, without owning it. Makes no call.
   Session AttachSession(absl::string_view name_or_id);
@@ -81,6 +84,8 @@ class Client {
   DynamicCaller dynamic_caller() const { return DynamicCaller(connection_); }
 
  private:
+  explicit Client(std::shared_ptr<Connection> connection);
+
   std::shared_ptr<Connection> connection_;
 };
 

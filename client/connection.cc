@@ -5,8 +5,9 @@
 namespace farpoll::client {
 
 Connection::Connection(std::shared_ptr<grpc::Channel> channel,
-                       absl::Duration call_timeout)
+                       std::string address, absl::Duration call_timeout)
     : channel_(std::move(channel)),
+      address_(std::move(address)),
       call_timeout_(call_timeout),
       sessions_(v1::SessionService::NewStub(channel_)),
       handles_(v1::HandleService::NewStub(channel_)),
@@ -26,6 +27,17 @@ Connection::Call::Call(Connection& connection, absl::Duration limit)
 Connection::Call::~Call() {
   MutexLock lock(&connection_.mutex_);
   connection_.in_progress_.erase(&context_);
+}
+
+absl::StatusOr<UniqueFd> Connection::Fetch(const v1::PassingRequest& request) {
+  absl::StatusOr<PassingAnswer> answer = Passing(request, {});
+  if (!answer.ok()) {
+    return answer.status();
+  }
+  if (!answer->descriptor.valid()) {
+    return absl::InternalError("no descriptor came with the server's answer");
+  }
+  return std::move(answer->descriptor);
 }
 
 void Connection::Cancel() {

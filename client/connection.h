@@ -7,13 +7,16 @@
 #include <grpcpp/grpcpp.h>
 
 #include <memory>
+#include <string>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "base/mutex.h"
+#include "client/passing.h"
 #include "client/status.h"
 #include "farpoll/v1/handle.grpc.pb.h"
 #include "farpoll/v1/selector.grpc.pb.h"
@@ -25,7 +28,8 @@ namespace farpoll::client {
 // Shared by a Client and everything made through it; the last one closes it.
 class Connection {
  public:
-  Connection(std::shared_ptr<grpc::Channel> channel,
+  // `address` is where the channel goes; empty when nobody knows.
+  Connection(std::shared_ptr<grpc::Channel> channel, std::string address,
              absl::Duration call_timeout);
 
   // One call, from construction to destruction; Cancel() reaches it meanwhile.
@@ -86,6 +90,15 @@ class Connection {
   // Ends the calls in progress and those to come with CANCELLED.
   void Cancel() ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // A request by which descriptors travel; see passing.h.
+  absl::StatusOr<PassingAnswer> Passing(const v1::PassingRequest& request,
+                                        absl::Span<const int> descriptors) {
+    return CallPassing(address_, call_timeout_, request, descriptors);
+  }
+
+  // The descriptor that `request` asks for.
+  absl::StatusOr<UniqueFd> Fetch(const v1::PassingRequest& request);
+
   absl::Duration call_timeout() const { return call_timeout_; }
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
   v1::SessionService::Stub& sessions() { return *sessions_; }
@@ -97,6 +110,7 @@ class Connection {
   static void SetLimit(grpc::ClientContext& context, absl::Duration limit);
 
   const std::shared_ptr<grpc::Channel> channel_;
+  const std::string address_;
   const absl::Duration call_timeout_;
   const std::unique_ptr<v1::SessionService::Stub> sessions_;
   const std::unique_ptr<v1::HandleService::Stub> handles_;

@@ -150,6 +150,13 @@ absl::Status Handle::Shutdown(v1::Direction direction) {
       .status();
 }
 
+absl::StatusOr<UniqueFd> Handle::Fetch() {
+  v1::PassingRequest request;
+  request.mutable_fetch()->set_session(session_);
+  *request.mutable_fetch()->mutable_handle() = ref_;
+  return connection_->Fetch(request);
+}
+
 absl::StatusOr<v1::Handle> Handle::Describe() {
   v1::GetHandleRequest request;
   request.set_session(session_);

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
+#include "base/unique_fd.h"
 #include "farpoll/v1/event.pb.h"
 #include "farpoll/v1/handle.pb.h"
 #include "farpoll/v1/kinds.pb.h"
@@ -106,6 +107,11 @@ class Handle {
   // shutdown(2).
   //   Errors: FAILED_PRECONDITION (ENOTSOCK).
   absl::Status Shutdown(v1::Direction direction);
+  // A duplicate of its descriptor, to be used in this process; it shares the
+  // open file, which does not block.
+  //   Errors: FAILED_PRECONDITION (NOT_LOCAL): the server is reached over TCP;
+  //     those of farpoll/v1/passing.proto.
+  absl::StatusOr<UniqueFd> Fetch();
   // The handle as it is.
   absl::StatusOr<v1::Handle> Describe();
 

@@ -216,6 +216,13 @@ absl::StatusOr<EventStream> Selector::Wait(const WaitOptions& options) {
   return EventStream::Open(connection_, open);
 }
 
+absl::StatusOr<UniqueFd> Selector::Fetch() {
+  v1::PassingRequest request;
+  request.mutable_fetch()->set_session(session_);
+  *request.mutable_fetch()->mutable_selector() = ref_;
+  return connection_->Fetch(request);
+}
+
 absl::StatusOr<v1::Selector> Selector::Describe() {
   v1::GetSelectorRequest request;
   request.set_session(session_);

@@ -15,6 +15,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "base/timeout.h"
+#include "base/unique_fd.h"
 #include "client/event_stream.h"
 #include "client/handle.h"
 #include "farpoll/v1/event.pb.h"
@@ -83,6 +84,14 @@ class Selector {
   //   Errors: of the opening call at once; what the server says later is the
   //     stream's status().
   absl::StatusOr<EventStream> Wait(const WaitOptions& options = {});
+
+  // A descriptor that polls readable while Poll() or Control() would find
+  // something: to be waited on in this process's own poll, epoll or event loop,
+  // at the kernel's speed; then collect with a zero timeout. It falls silent
+  // when the selector is closed.
+  //   Errors: FAILED_PRECONDITION (NOT_LOCAL): the server is reached over TCP;
+  //     those of farpoll/v1/passing.proto.
+  absl::StatusOr<UniqueFd> Fetch();
 
   // The selector as it is.
   absl::StatusOr<v1::Selector> Describe();

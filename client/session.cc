@@ -132,6 +132,21 @@ absl::StatusOr<SocketPair> Session::CreateSocketPair(
                     Handle(connection_, id_, response->second())};
 }
 
+absl::StatusOr<Handle> Session::Pass(int fd, absl::string_view name) {
+  v1::PassingRequest request;
+  request.mutable_pass()->set_session(id_);
+  request.mutable_pass()->add_names(std::string(name));
+  const absl::StatusOr<PassingAnswer> answer =
+      connection_->Passing(request, {fd});
+  if (!answer.ok()) {
+    return answer.status();
+  }
+  if (answer->response.handles_size() != 1) {
+    return absl::InternalError("the server's answer has no handle");
+  }
+  return Handle(connection_, id_, answer->response.handles(0));
+}
+
 Handle Session::AttachHandle(absl::string_view name_or_id) {
   return Handle(connection_, id_, name_or_id);
 }

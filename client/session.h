@@ -108,6 +108,13 @@ class Session {
   absl::StatusOr<std::string> ReadAll(Handle& handle, std::size_t max_bytes,
                                       Timeout timeout = Timeout::Forever());
 
+  // Hands a duplicate of one of our own descriptors over to the server: a
+  // handle of it that is closed when the returned object goes. Except for pipes
+  // and terminals, the open file becomes non-blocking for everybody who holds
+  // it.
+  //   Errors: FAILED_PRECONDITION (NOT_LOCAL): the server is reached over TCP;
+  //     those of farpoll/v1/passing.proto.
+  absl::StatusOr<Handle> Pass(int fd, absl::string_view name = "");
   // Uses a handle by name or id, without owning it. Makes no call.
   Handle AttachHandle(absl::string_view name_or_id);
   // All handles, in order of their ids.

@@ -46,6 +46,11 @@ void AddFlags(CLI::App& app, Settings& settings, Words& words) {
   app.add_option("--audit-log", settings.audit_log,
                  "file for one JSON line about each spawn, connect, listen, "
                  "open and refusal; opened again on SIGHUP. Default: the log");
+  app.add_flag("--no-passing", settings.no_passing,
+               "no second Unix socket, PATH.fd, for handing descriptors over");
+  app.add_option("--inherit-session", settings.inherit_session,
+                 "session of this server's user that gets the descriptors of "
+                 "LISTEN_FDS; wins over the configuration's");
   app.add_option("--grace", words.grace,
                  "how long calls in progress may take when the server stops")
       ->capture_default_str();

@@ -28,7 +28,9 @@ struct Settings {
   std::string config;        // empty: none
   std::string check_config;  // empty: serve
   std::string audit_log;     // empty: the log
-  Limits limits;             // not checked yet
+  bool no_passing = false;
+  std::string inherit_session;  // empty: as the configuration says
+  Limits limits;                // not checked yet
 };
 
 // Reads the flags; or says on standard error what is wrong with them, or what

@@ -13,6 +13,7 @@
 #include <memory>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -23,6 +24,7 @@
 #include "server/authority/audit_log.h"
 #include "server/config_file.h"
 #include "server/farpolld_flags.h"
+#include "server/inherited.h"
 #include "server/log/log.h"
 #include "server/policy/policy.h"
 #include "server/server.h"
@@ -149,6 +151,20 @@ absl::StatusOr<std::unique_ptr<Log>> OpenAuditLog(const Settings& settings) {
   return Log::ToFile(settings.audit_log, Log::Format::kJson, Log::Level::kInfo);
 }
 
+// What the service manager left open, for the session that the settings or the
+// configuration name; without one it stays open to no use.
+Inherited MakeInherited(const Settings& settings, const Policy& policy) {
+  Inherited inherited = TakeInherited();
+  if (!settings.inherit_session.empty()) {
+    inherited.session = settings.inherit_session;
+    inherited.owner = geteuid();
+  } else if (policy.spec().inherited.has_value()) {
+    inherited.session = policy.spec().inherited->name;
+    inherited.owner = policy.spec().inherited->owner;
+  }
+  return inherited;
+}
+
 int Serve(const Settings& settings) {
   const sigset_t signals = BlockSignals();  // before any thread starts
   RaiseDescriptorLimit();
@@ -161,6 +177,7 @@ int Serve(const Settings& settings) {
   if (!file.ok()) {
     return Fail(file.status(), kExitFailure);
   }
+  Inherited inherited = MakeInherited(settings, **policy);
   Log log(settings.log_format, settings.log_level);
   Log& audit_sink = *file == nullptr ? log : **file;
   AuditLog audit(&audit_sink, &log);
@@ -169,7 +186,9 @@ int Serve(const Settings& settings) {
       .limits = settings.limits,
       .policy = *std::move(policy),
       .log = &log,
-      .audit = [&audit](const AuditRecord& record) { audit.Add(record); }};
+      .audit = [&audit](const AuditRecord& record) { audit.Add(record); },
+      .passing = !settings.no_passing,
+      .inherited = std::move(inherited)};
   if (options.listen.empty()) {
     if (!MakeSocketFolder(UserSocketPath())) {
       return kExitFailure;

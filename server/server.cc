@@ -19,6 +19,8 @@
 #include "server/authority/authority.h"
 #include "server/doors.h"
 #include "server/heartbeat.h"
+#include "server/inherited.h"
+#include "server/passing/passing_door.h"
 #include "server/reactor/reactor.h"
 #include "server/rpc/gate.h"
 #include "server/rpc/handle_service.h"
@@ -82,20 +84,26 @@ std::string Shorten(const std::string& id) { return id.substr(0, 8) + "..."; }
 // Tells runs of a server apart, and grows from one to the next.
 std::int64_t NewEpoch() { return absl::ToUnixMicros(absl::Now()); }
 
+// Holds a lease and does not mind its end.
+class LeaseHolder final : public StreamSink {
+ public:
+  void OnEnded(absl::Status /*why*/) override {}
+};
+
 }  // namespace
 
 // In order of construction; taken down by Shutdown() top down.
 class Server::Rooms {
  public:
   Rooms(const Limits& limits, std::shared_ptr<const Policy> policy,
-        AuditSink audit, Identify identify, const Clock* clock, Log* log,
+        AuditSink audit, const Identify& identify, const Clock* clock, Log* log,
         std::unique_ptr<Reactor> reactor)
       : log_(log),
         epoch_(NewEpoch()),
         clock_(clock),
         reactor_(std::move(reactor)),
         authority_(std::move(policy), std::move(audit)),
-        peers_(limits.max_connections, std::move(identify)),
+        peers_(limits.max_connections, identify),
         doors_(reactor_.get(), clock, &peers_, log),
         sessions_(std::make_unique<SessionTable>(
             limits, clock, reactor_.get(), &authority_,
@@ -105,12 +113,15 @@ class Server::Rooms {
                    {"name", session.name()},
                    {"ttl", absl::FormatDuration(session.ttl())}});
             })),
+        passing_(reactor_.get(), clock, sessions_.get(), &authority_, identify),
         session_service_(sessions_.get()),
         handle_service_(sessions_.get()),
         selector_service_(sessions_.get(), epoch_),
         server_service_(sessions_.get(), clock, epoch_) {}
 
-  absl::Status Listen(const std::vector<std::string>& listen);
+  absl::Status Listen(const std::vector<std::string>& listen, bool passing);
+  // Makes the session of what was inherited, if anything was.
+  absl::Status TakeIn(Inherited inherited);
   void Shutdown(absl::Duration grace);
 
   const std::vector<std::string>& addresses() const { return addresses_; }
@@ -138,6 +149,10 @@ class Server::Rooms {
   Peers peers_;
   Doors doors_;
   const std::unique_ptr<SessionTable> sessions_;
+  PassingDoor passing_;
+  // Holds that session's lease for as long as the server lives.
+  const std::shared_ptr<StreamSink> lease_of_inherited_ =
+      std::make_shared<LeaseHolder>();
   SessionService session_service_;
   HandleService handle_service_;
   SelectorService selector_service_;
@@ -166,10 +181,14 @@ void Server::Rooms::Configure(grpc::ServerBuilder& builder) {
       kLeastPingIntervalMs);
 }
 
-absl::Status Server::Rooms::Listen(const std::vector<std::string>& listen) {
+absl::Status Server::Rooms::Listen(const std::vector<std::string>& listen,
+                                   bool passing) {
   const bool is_private = authority_.policy()->mode() == Mode::kPrivate;
-  const absl::Status bound =
-      doors_.Bind(listen, is_private ? kPrivateSocket : kSystemSocket);
+  const mode_t socket_mode = is_private ? kPrivateSocket : kSystemSocket;
+  absl::Status bound = doors_.Bind(listen, socket_mode);
+  if (bound.ok() && passing) {
+    bound = passing_.Bind(listen, socket_mode);
+  }
   if (!bound.ok()) {
     return bound;
   }
@@ -180,17 +199,38 @@ absl::Status Server::Rooms::Listen(const std::vector<std::string>& listen) {
     return MakeError(absl::StatusCode::kUnavailable, 0, "CANNOT_SERVE",
                      "server", "gRPC could not start");
   }
-  if (const absl::Status open = doors_.Open(grpc_server_.get()); !open.ok()) {
+  absl::Status open = doors_.Open(grpc_server_.get());
+  open.Update(passing_.Open());
+  if (!open.ok()) {
     return open;
   }
   addresses_ = doors_.addresses();
-  authority_.SetOwnAddresses(addresses_);
+  std::vector<std::string> own = passing_.addresses();
+  own.insert(own.end(), addresses_.begin(), addresses_.end());
+  authority_.SetOwnAddresses(own);
   for (const std::string& address : addresses_) {
     Say("server.listening", {{"address", address}});
   }
   heartbeat_ =
       std::make_unique<Heartbeat>(reactor_.get(), clock_, InProcessChannel());
   return absl::OkStatus();
+}
+
+absl::Status Server::Rooms::TakeIn(Inherited inherited) {
+  if (inherited.descriptors.empty() || inherited.session.empty()) {
+    return absl::OkStatus();
+  }
+  const absl::StatusOr<std::shared_ptr<Session>> session =
+      sessions_->Create(Principal::Local(inherited.owner, 0, 0),
+                        inherited.session, absl::nullopt);
+  if (!session.ok()) {
+    return session.status();
+  }
+  absl::Status status = (*session)->AttachStream(lease_of_inherited_).status();
+  status.Update((*session)
+                    ->Adopt(std::move(inherited.descriptors), inherited.names)
+                    .status());
+  return status;
 }
 
 void Server::Rooms::Shutdown(absl::Duration grace) {
@@ -204,6 +244,7 @@ void Server::Rooms::Shutdown(absl::Duration grace) {
   }
   sessions_->Drain();
   doors_.Close();
+  passing_.Close();
   if (served) {
     if (auto* const health = grpc_server_->GetHealthCheckService()) {
       health->SetServingStatus(false);
@@ -240,12 +281,15 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options) {
   }
   auto rooms = std::make_unique<Rooms>(
       FitToDescriptors(options.limits), std::move(options.policy),
-      std::move(options.audit), std::move(options.identify), clock, options.log,
+      std::move(options.audit), options.identify, clock, options.log,
       *std::move(reactor));
-  const absl::Status listening = rooms->Listen(options.listen);
-  if (!listening.ok()) {
+  absl::Status started = rooms->TakeIn(std::move(options.inherited));
+  if (started.ok()) {
+    started = rooms->Listen(options.listen, options.passing);
+  }
+  if (!started.ok()) {
     rooms->Shutdown(absl::ZeroDuration());
-    return listening;
+    return started;
   }
   return std::unique_ptr<Server>(new Server(std::move(rooms)));
 }

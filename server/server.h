@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "server/accept/peers.h"
 #include "server/authority/authority.h"
+#include "server/inherited.h"
 #include "server/log/log.h"
 #include "server/policy/limits.h"
 #include "server/policy/policy.h"
@@ -41,6 +42,11 @@ struct ServerOptions {
   Log* log = nullptr;
   // Hears what the policy decided; may be empty. Must not block.
   AuditSink audit;
+  // Whether a second Unix socket, PATH.fd, stands beside each one, by which
+  // descriptors travel (docs/passing.md).
+  bool passing = true;
+  // What the service manager left open.
+  Inherited inherited;
 };
 
 class Server {

@@ -12,6 +12,7 @@ base: base/
 selector: selector/ base/
 selector/interest_set.cc: selector/ base/ +epoll
 selector/interest_set_wait.cc: selector/ base/ +epoll
+selector/pollable_view.cc: selector/ base/ +epoll
 server/handle: server/handle/ base/
 server/policy: server/policy/ selector/events.h base/
 server/policy/config.cc: server/policy/ proto/ base/ +protobuf
@@ -24,6 +25,7 @@ server/reactor: server/reactor/ base/ +epoll +thread
 server/wait: server/wait/ server/reactor/ server/policy/ selector/ base/
 server/process: server/process/ server/handle/ server/reactor/ server/policy/quota.h base/ +thread
 server/session: server/session/ server/authority/ server/handle/ server/process/ server/wait/ server/reactor/ server/policy/ selector/ base/
+server/passing: server/passing/ server/rpc/convert.h server/accept/ server/session/ server/authority/ server/reactor/ server/policy/ base/ proto/
 server/log: server/log/ base/
 server/rpc: server/rpc/ server/session/ server/accept/peers.h server/authority/authority.h server/policy/principal.h server/policy/verb.h selector/pipe_buf.h base/ proto/ +protobuf +grpc
 server: server/ selector/ base/ proto/ +protobuf +grpc +thread

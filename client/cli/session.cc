@@ -14,11 +14,13 @@ namespace {
 struct Arguments {
   std::string name;
   std::string ttl;
+  bool detached = false;
 };
 
 absl::Status Create(Runtime& run, const Arguments& arguments) {
   SessionOptions options;
   options.name = arguments.name;
+  options.detached = arguments.detached;
   if (!arguments.ttl.empty()) {
     const absl::StatusOr<absl::Duration> ttl = ParseSpan(arguments.ttl);
     if (!ttl.ok()) {
@@ -148,6 +150,8 @@ Action Declare(CLI::App& app) {
                    "how long it lives without a call or a stream; the server's "
                    "default is 60s")
       ->type_name("DUR");
+  create->add_flag("--detached", arguments->detached,
+                   "it may be left alone for longer, a week by default");
   choice.Add(create,
              [arguments](Runtime& run) { return Create(run, *arguments); });
 

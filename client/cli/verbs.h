@@ -30,6 +30,7 @@ Verb TimerVerb();       // timer.cc
 Verb CounterVerb();     // counter.cc
 Verb OpenVerb();        // open.cc
 Verb WatchPathVerb();   // watch_path.cc
+Verb PassVerb();        // pass.cc
 Verb ReadVerb();        // read.cc
 Verb WriteVerb();       // write.cc
 Verb TransferVerb();    // transfer.cc
@@ -53,14 +54,14 @@ Verb HelpVerb();        // help.cc
 
 // In the order in which help shows them.
 inline std::vector<Verb> AllVerbs() {
-  return {DemoVerb(),       SessionVerb(),    PipeVerb(),      SocketPairVerb(),
-          ListenVerb(),     AcceptVerb(),     ConnectVerb(),   TimerVerb(),
-          CounterVerb(),    OpenVerb(),       WatchPathVerb(), ReadVerb(),
-          WriteVerb(),      TransferVerb(),   ShutdownVerb(),  CloseVerb(),
-          ListVerb(),       DescribeVerb(),   SelectorVerb(),  RegisterVerb(),
-          ModifyVerb(),     UnregisterVerb(), WaitVerb(),      PollVerb(),
-          KeventVerb(),     RpcVerb(),        ContextVerb(),   DoctorVerb(),
-          CompletionVerb(), VersionVerb(),    HelpVerb()};
+  return {DemoVerb(),     SessionVerb(),    PipeVerb(),       SocketPairVerb(),
+          PassVerb(),     ListenVerb(),     AcceptVerb(),     ConnectVerb(),
+          TimerVerb(),    CounterVerb(),    OpenVerb(),       WatchPathVerb(),
+          ReadVerb(),     WriteVerb(),      TransferVerb(),   ShutdownVerb(),
+          CloseVerb(),    ListVerb(),       DescribeVerb(),   SelectorVerb(),
+          RegisterVerb(), ModifyVerb(),     UnregisterVerb(), WaitVerb(),
+          PollVerb(),     KeventVerb(),     RpcVerb(),        ContextVerb(),
+          DoctorVerb(),   CompletionVerb(), VersionVerb(),    HelpVerb()};
 }
 
 }  // namespace farpoll::cli

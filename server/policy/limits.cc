@@ -28,6 +28,14 @@ constexpr LimitField kFields[] = {
      "calls in progress at once on a connection; further ones wait in the "
      "client",
      false},
+    {"max_passing_connections", &Limits::max_passing_connections, 1,
+     kMostObjects,
+     "connections open at once by which descriptors travel, of all callers; "
+     "further ones are closed at once",
+     false},
+    {"max_passing_ms", &Limits::max_passing_ms, 1, kYearMs,
+     "how long such a connection may take over a request, in milliseconds",
+     false},
     {"max_sessions", &Limits::max_sessions, 1, kMostObjects,
      "sessions open at once, of all callers"},
     {"max_handles", &Limits::max_handles, 0, kMostObjects,

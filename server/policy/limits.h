@@ -16,6 +16,8 @@ namespace farpoll::server {
 struct Limits {
   std::int64_t max_connections = 1000;
   std::int64_t max_connection_streams = 20'000;
+  std::int64_t max_passing_connections = 64;
+  std::int64_t max_passing_ms = 10'000;
   std::int64_t max_sessions = 1000;
   std::int64_t max_handles = 15000;
   std::int64_t max_session_handles = 15000;

@@ -27,6 +27,7 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "base/timeout.h"
+#include "base/unique_fd.h"
 #include "server/authority/authority.h"
 #include "server/handle/endpoint.h"
 #include "server/handle/file.h"
@@ -114,6 +115,20 @@ class Session : public std::enable_shared_from_this<Session> {
   absl::StatusOr<std::vector<HandleInfo>> ListHandles(std::int64_t after,
                                                       std::size_t count);
   absl::Status CloseHandle(const Reference& handle);
+
+  // ---- Descriptors handed over and out. (session_passing.cc)
+
+  // Makes a handle of each descriptor, or none at all. There is a name for
+  // each, which may be empty, or there are no names.
+  //   Errors: INVALID_ARGUMENT (NAMES_DIFFER, BAD_NAME), ALREADY_EXISTS
+  //     (NAME_TAKEN), RESOURCE_EXHAUSTED; those of TakePassed.
+  absl::StatusOr<std::vector<HandleInfo>> Adopt(
+      std::vector<UniqueFd> descriptors, absl::Span<const std::string> names);
+  // A duplicate of the handle's descriptor, and one that polls readable while
+  // the selector has something to report.
+  //   Errors: NOT_FOUND; RESOURCE_EXHAUSTED (EMFILE, ENFILE).
+  absl::StatusOr<UniqueFd> FetchHandle(const Reference& handle);
+  absl::StatusOr<UniqueFd> FetchSelector(const Reference& selector);
 
   // ---- Sockets. (session_sockets.cc)
   // Addresses are as SocketAddress reads them, and are judged by the owner's

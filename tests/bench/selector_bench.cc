@@ -1,8 +1,10 @@
 // tests/bench/selector_bench.cc: room: tests. The library beside raw epoll, the
-// kernel's older calls and other event loops: S1 to S5 of docs/performance.md.
+// kernel's older calls and other event loops: S1 to S5 and L1 of
+// docs/performance.md.
 //   ./bazelw run -c opt //tests/bench:selector_bench -- --json FILE
 #include <malloc.h>
 #include <sched.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -10,6 +12,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <thread>
 #include <utility>
@@ -17,6 +20,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/unique_fd.h"
+#include "selector/interest_set.h"
+#include "selector/pollable_view.h"
 #include "tests/bench/one_core.h"
 #include "tests/bench/report.h"
 #include "tests/bench/selector_peers.h"
@@ -133,18 +138,18 @@ void RegisterPair(Report& report, std::size_t size) {
                  kRepetitions, Contenders(size, sample));
 }
 
-// The median time from a write on one thread to the end of a wait on another.
-double WakeLatency(SelectorPeer& peer) {
+// The median time from a write to `counter` on one thread to the end of `wait`
+// on another.
+template <typename Wait>
+double WakeLatency(const UniqueFd& counter, Wait wait) {
   constexpr int kWakes = 1500;
-  const UniqueFd counter = NewCounter();
   const UniqueFd acknowledged(
       MustSucceed(eventfd(0, EFD_CLOEXEC), "eventfd"));  // reads block
-  peer.Add(counter.get());
   std::vector<double> latencies(kWakes);
   std::atomic<SteadyClock::rep> sent{0};
   std::thread waiter([&] {
     for (double& latency : latencies) {
-      peer.Wait();
+      wait();
       const auto now = SteadyClock::now().time_since_epoch().count();
       latency = static_cast<double>(now - sent.load());
       Lower(counter);
@@ -165,7 +170,58 @@ double WakeLatency(SelectorPeer& peer) {
 void Wake(Report& report) {
   const OneCore one_core;
   report.Compare("S4", "write to wake, p50", "ns", kRepetitions,
-                 Contenders(1, WakeLatency));
+                 Contenders(1, [](SelectorPeer& peer) {
+                   const UniqueFd counter = NewCounter();
+                   peer.Add(counter.get());
+                   return WakeLatency(counter, [&peer] { peer.Wait(); });
+                 }));
+}
+
+// As a client's epoll_wait(2) on `set` ends, which `counter` wakes.
+double EpollWake(int set, const UniqueFd& counter) {
+  return WakeLatency(counter, [set] {
+    epoll_event entry = {};
+    MustSucceed(epoll_wait(set, &entry, 1, -1), "epoll_wait");
+  });
+}
+
+// An epoll set with `fd` in it.
+UniqueFd EpollWith(int fd) {
+  UniqueFd set(MustSucceed(epoll_create1(EPOLL_CLOEXEC), "epoll_create1"));
+  epoll_event entry = {.events = EPOLLIN, .data = {.u64 = 0}};
+  MustSucceed(epoll_ctl(set.get(), EPOLL_CTL_ADD, fd, &entry), "epoll_ctl");
+  return set;
+}
+
+// A selector with one counter, and its descriptor as a local client fetches it.
+struct FetchedSelector {
+  UniqueFd counter = NewCounter();
+  std::unique_ptr<InterestSet> set =
+      *InterestSet::Create(InterestSet::Custody::kOwned);
+  RegistrationToken token = *set->Add(counter.get(), kIn, Trigger::kLevel, 0);
+  UniqueFd view = *PollableView(*set->fd());
+};
+
+// L1: waiting for a selector in a local client, against the same on a plain
+// epoll set.
+void FetchedWake(Report& report) {
+  const OneCore one_core;
+  report.Compare("L1", "write to wake, p50", "ns", kRepetitions,
+                 {{"plain epoll set",
+                   [] {
+                     const UniqueFd counter = NewCounter();
+                     return EpollWake(EpollWith(counter.get()).get(), counter);
+                   }},
+                  {"fetched selector",
+                   [] {
+                     const FetchedSelector fetched;
+                     return EpollWake(fetched.view.get(), fetched.counter);
+                   }},
+                  {"fetched, in another set", [] {
+                     const FetchedSelector fetched;
+                     return EpollWake(EpollWith(fetched.view.get()).get(),
+                                      fetched.counter);
+                   }}});
 }
 
 // S5: what one registration takes from the heap.
@@ -203,6 +259,7 @@ int Main(int argc, char** argv) {
     RegisterPair(report, size);
   }
   Wake(report);
+  FetchedWake(report);
   Memory(report, 10'000);
   return report.Finish();
 }

@@ -1,17 +1,24 @@
 // The client library against a whole server in this process.
 #include "client/client.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cmath>
+#include <cstdlib>
+#include <memory>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "base/unique_fd.h"
 #include "client/local_server.h"
+#include "server/server.h"
 #include "tests/support/status_matchers.h"
 
 namespace farpoll {
@@ -248,6 +255,100 @@ TEST_F(ClientTest, ListsReadAllPages) {
   }
 
   EXPECT_THAT(*session_->ListHandles(), SizeIs(1002));
+}
+
+// ---- Descriptors handed over and fetched.
+
+class PassingClientTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_NE(mkdtemp(folder_.data()), nullptr);
+    auto server = server::Server::Start({.listen = {"unix:" + folder_ + "/s"}});
+    ASSERT_THAT(server, IsOk());
+    server_ = *std::move(server);
+    absl::StatusOr<Session> session =
+        Client::Connect(server_->addresses().front())->CreateSession();
+    ASSERT_THAT(session, IsOk());
+    session_.emplace(*std::move(session));
+  }
+  void TearDown() override {
+    session_.reset();
+    server_.reset();
+    rmdir(folder_.c_str());
+  }
+
+  std::string folder_ = "/tmp/farpoll_client_XXXXXX";
+  std::unique_ptr<server::Server> server_;
+  absl::optional<Session> session_;
+};
+
+TEST_F(PassingClientTest, APassedDescriptorIsAHandle) {
+  int ends[2];
+  ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+  const UniqueFd reader(ends[0]);
+  const UniqueFd writer(ends[1]);
+
+  absl::StatusOr<Handle> handle = session_->Pass(reader.get(), "in");
+
+  ASSERT_THAT(handle, IsOk());
+  EXPECT_EQ(handle->name(), "in");
+  ASSERT_EQ(write(writer.get(), "hi", 2), 2);
+  EXPECT_EQ(handle->Read()->data, "hi");
+  EXPECT_THAT(session_->Pass(reader.get(), "in"),
+              StatusIs(absl::StatusCode::kAlreadyExists));
+}
+
+TEST_F(PassingClientTest, AFetchedHandleIsTheSameFile) {
+  absl::StatusOr<Pipe> pipe = session_->CreatePipe();
+
+  const absl::StatusOr<UniqueFd> writer = pipe->writer.Fetch();
+
+  ASSERT_THAT(writer, IsOk());
+  ASSERT_EQ(write(writer->get(), "hi", 2), 2);
+  EXPECT_EQ(pipe->reader.Read()->data, "hi");
+}
+
+TEST_F(PassingClientTest, AFetchedSelectorPollsReadableWhenThereIsSomething) {
+  absl::StatusOr<Pipe> pipe = session_->CreatePipe();
+  absl::StatusOr<Selector> selector = session_->CreateSelector();
+  ASSERT_THAT(selector->Register(pipe->reader, kIn), IsOk());
+  const absl::StatusOr<UniqueFd> fetched = selector->Fetch();
+  ASSERT_THAT(fetched, IsOk());
+  pollfd entry{.fd = fetched->get(), .events = POLLIN, .revents = 0};
+  EXPECT_EQ(poll(&entry, 1, 0), 0);
+
+  ASSERT_THAT(pipe->writer.Write("x"), IsOk());
+
+  EXPECT_EQ(poll(&entry, 1, 30'000), 1);
+  EXPECT_THAT(*selector->Poll(Timeout::Zero()), SizeIs(1));
+}
+
+TEST_F(PassingClientTest, WhatIsNotThereIsSaid) {
+  const absl::Status status = session_->AttachHandle("none").Fetch().status();
+
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_EQ(DetailOf(status).reason, "HANDLE_UNKNOWN");
+}
+
+TEST_F(PassingClientTest, DescriptorsDoNotTravelOverTcp) {
+  Client client = *Client::Connect("127.0.0.1:1");
+
+  EXPECT_EQ(DetailOf(client.AttachSession("any").Pass(0).status()).reason,
+            "NOT_LOCAL");
+}
+
+TEST_F(PassingClientTest, ADetachedSessionOutlivesItsObject) {
+  Client client = *Client::Connect(server_->addresses().front());
+  std::string id;
+  {
+    const absl::StatusOr<Session> session =
+        client.CreateSession({.detached = true});
+    ASSERT_THAT(session, IsOk());
+    id = session->id();
+  }
+
+  EXPECT_THAT(client.AttachSession(id).Describe(), IsOk());
+  EXPECT_THAT(client.AttachSession(id).Close(), IsOk());
 }
 
 }  // namespace

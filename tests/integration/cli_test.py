@@ -257,6 +257,14 @@ class CliTest(unittest.TestCase):
         error = self.fails(73, "write", "out", "x")
         self.assertIn("[FAILED_PRECONDITION EPIPE", error)
 
+    def test_pass_hands_a_descriptor_over(self):
+        made = json.loads(self.ok("pass", "log", "--fd", "0", "-o", "json",
+                                  stdin=b"piped"))
+        self.assertEqual(made["kind"], "HANDLE_KIND_PASSED")
+        self.assertEqual(self.ok("read", "log"), "piped")
+        self.fails(64 + 6, "pass", "log", "--fd", "0")
+        self.fails(2, "pass", "other")
+
     def test_socketpair_shuts_down(self):
         self.ok("socketpair", "a", "b", "--type", "stream")
         self.ok("write", "a", "ping")

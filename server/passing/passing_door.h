@@ -1,0 +1,100 @@
+// server/passing/passing_door.h: room: server/passing. The second Unix socket
+// beside each of the server's: descriptors handed over to sessions, and handed
+// out by them, to programs on this machine.
+//
+// Who asks is known by the socket's credentials; they see their own sessions
+// alone, so nothing crosses users. The connections are bounded in number and
+// time, and served by the reactor: no thread waits for a client.
+// Threads: Bind, Open and Close from one; requests run on the reactor's.
+// Source: proto/farpoll/v1/passing.proto, docs/passing.md.
+#ifndef FARPOLL_SERVER_PASSING_PASSING_DOOR_H_
+#define FARPOLL_SERVER_PASSING_PASSING_DOOR_H_
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "base/descriptor_message.h"
+#include "base/unique_fd.h"
+#include "farpoll/v1/passing.pb.h"
+#include "server/accept/acceptor.h"
+#include "server/accept/listener.h"
+#include "server/accept/peers.h"
+#include "server/authority/authority.h"
+#include "server/policy/principal.h"
+#include "server/reactor/reactor.h"
+#include "server/session/session_table.h"
+
+namespace farpoll::server {
+
+class PassingDoor {
+ public:
+  // Borrows the pointers.
+  PassingDoor(Reactor* reactor, const Clock* clock, SessionTable* sessions,
+              const Authority* authority, Identify identify);
+  // Closes.
+  ~PassingDoor() { Close(); }
+
+  // Listens beside each Unix socket of `listen` (addresses as ParseAddress
+  // reads them), with `socket_mode`.
+  //   Errors: INVALID_ARGUMENT for a path that gets too long; UNAVAILABLE.
+  absl::Status Bind(const std::vector<std::string>& listen, mode_t socket_mode);
+  // Lets clients in.
+  //   Errors: RESOURCE_EXHAUSTED.
+  absl::Status Open();
+  // Lets nobody in any more and ends the connections. Before the reactor stops.
+  void Close();
+
+  // Listened on, as ParseAddress reads them.
+  std::vector<std::string> addresses() const;
+
+ private:
+  using ConnectionId = std::uint64_t;
+  struct Connection {
+    UniqueFd socket;
+    Principal peer;
+    DescriptorInbox inbox;
+    Reactor::WatchId watch = 0;
+    Reactor::TimerId timer = 0;
+  };
+
+  void Enter(UniqueFd socket);
+  void OnReadable(ConnectionId id);
+  // Reads what is there and answers; false when the connection is over.
+  bool Serve(ConnectionId id, Connection& connection);
+  bool Answer(Connection& connection, const std::string& message);
+  static bool Refuse(const Connection& connection, const absl::Status& why);
+  void RestartTimer(ConnectionId id, Connection& connection);
+  void Drop(ConnectionId id);
+
+  // The session that a request names, if its caller may do this to it.
+  absl::StatusOr<std::shared_ptr<Session>> Find(const Connection& connection,
+                                                Verb verb,
+                                                const std::string& session);
+  absl::Status Pass(Connection& connection, const v1::PassRequest& request,
+                    v1::PassingResponse* response);
+  absl::StatusOr<UniqueFd> Fetch(const Connection& connection,
+                                 const v1::FetchRequest& request);
+
+  Reactor* const reactor_;
+  const Clock* const clock_;
+  SessionTable& sessions_;
+  const Authority& authority_;
+  const Identify identify_;
+  std::vector<Listener> listeners_;
+  std::vector<std::unique_ptr<Acceptor>> acceptors_;
+  // The reactor thread's.
+  ConnectionId last_id_ = 0;
+  std::map<ConnectionId, Connection> connections_;
+};
+
+}  // namespace farpoll::server
+
+#endif  // FARPOLL_SERVER_PASSING_PASSING_DOOR_H_

@@ -1,0 +1,488 @@
+// tests/integration/passing_test.cc: room: tests. Descriptors handed over to a
+// server and fetched from it, and what it does about bad requests.
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/descriptor_message.h"
+#include "farpoll/v1/passing.pb.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "server/policy/policy.h"
+#include "server/server.h"
+#include "tests/integration/farpolld.h"
+#include "tests/integration/peer.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/fd_count.h"
+#include "tests/support/fd_fixtures.h"
+#include "tests/support/status_matchers.h"
+
+namespace farpoll {
+namespace {
+
+using server::Mode;
+using server::Policy;
+using server::Principal;
+using testing::HasSubstr;
+
+constexpr int kPatienceMs = 30'000;
+
+// A server, a client of it with a session, and requests for descriptors.
+class PassingTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    Start({.mode = Mode::kPrivate, .own_uid = geteuid()}, {});
+  }
+
+  void Start(server::PolicySpec spec, const server::Limits& limits) {
+    server_.reset();
+    auto server = server::Server::Start(
+        {.listen = {"unix:" + path_},
+         .limits = limits,
+         .policy = std::make_shared<Policy>(std::move(spec)),
+         .identify = [this](int) { return Principal::Local(user_, user_, 1); },
+         .clock = &clock_});
+    ASSERT_THAT(server, IsOk());
+    server_ = *std::move(server);
+    peer_ = std::make_unique<Peer>("unix:" + path_);
+  }
+  void TearDown() override { peer_.reset(); }
+
+  // A connection by which descriptors travel, for requests of our own making.
+  UniqueFd Dial() const {
+    UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_un name{.sun_family = AF_UNIX, .sun_path = {}};
+    (path_ + kPassingSuffix).copy(name.sun_path, sizeof(name.sun_path) - 1);
+    MustSucceed(connect(socket.get(), reinterpret_cast<const sockaddr*>(&name),
+                        sizeof(name)),
+                "connect");
+    return socket;
+  }
+  // The next answer; its error's reason is "closed" when there is none.
+  v1::PassingResponse Answer(const UniqueFd& socket) {
+    DescriptorInbox inbox;
+    v1::PassingResponse response;
+    for (;;) {
+      const absl::StatusOr<bool> more = Receive(socket.get(), &inbox);
+      const auto message = TakeMessage(&inbox);
+      if (message.ok() && message->has_value()) {
+        EXPECT_TRUE(response.ParseFromString(**message));
+        if (!inbox.descriptors.empty()) {
+          fetched_ = std::move(inbox.descriptors.front());
+        }
+        return response;
+      }
+      if (!more.ok() || !*more) {
+        response.mutable_error()->mutable_info()->set_reason("closed");
+        return response;
+      }
+    }
+  }
+  // Sends `request` with `descriptors`; the answer.
+  v1::PassingResponse Ask(const v1::PassingRequest& request,
+                          const std::vector<int>& descriptors = {}) {
+    const UniqueFd socket = Dial();
+    EXPECT_THAT(
+        SendMessage(socket.get(), request.SerializeAsString(), descriptors),
+        IsOk());
+    return Answer(socket);
+  }
+  std::string Refusal(const v1::PassingRequest& request,
+                      const std::vector<int>& descriptors = {}) {
+    return Ask(request, descriptors).error().info().reason();
+  }
+  // Hands `fd` over as a handle called `name`.
+  void Pass(int fd, const std::string& name) {
+    EXPECT_EQ(Refusal(PassOf({name}), {fd}), "");
+  }
+  // The descriptor of `handle`, or that of `selector`, by name.
+  UniqueFd Fetch(const std::string& handle, const std::string& selector = "") {
+    v1::PassingRequest request;
+    request.mutable_fetch()->set_session(peer_->session());
+    if (selector.empty()) {
+      request.mutable_fetch()->mutable_handle()->set_name(handle);
+    } else {
+      request.mutable_fetch()->mutable_selector()->set_name(selector);
+    }
+    EXPECT_EQ(Refusal(request), "");
+    return std::move(fetched_);
+  }
+  v1::PassingRequest PassOf(const std::vector<std::string>& names) const {
+    v1::PassingRequest request;
+    request.mutable_pass()->set_session(peer_->session());
+    for (const std::string& name : names) {
+      request.mutable_pass()->add_names(name);
+    }
+    return request;
+  }
+  // Whether the server closes `socket`; by then it has said `reason`.
+  void ExpectClosed(const UniqueFd& socket, const std::string& reason) {
+    EXPECT_EQ(Answer(socket).error().info().reason(), reason);
+    EXPECT_EQ(Answer(socket).error().info().reason(), "closed");
+  }
+
+  std::atomic<uid_t> user_{geteuid()};
+  FakeClock clock_;
+  TemporaryFolder folder_;
+  const std::string path_ = folder_.path() + "/s";
+  std::unique_ptr<server::Server> server_;
+  std::unique_ptr<Peer> peer_;
+  UniqueFd fetched_;
+};
+
+// ---- Handing over.
+
+TEST_F(PassingTest, APassedPipeIsAHandle) {
+  Pipe pipe;
+  const v1::PassingResponse passed = Ask(PassOf({"in"}), {pipe.reader()});
+
+  ASSERT_EQ(passed.handles_size(), 1);
+  EXPECT_EQ(passed.handles(0).kind(), v1::HANDLE_KIND_PASSED);
+  EXPECT_EQ(passed.handles(0).name(), "in");
+  Write(pipe.writer(), "hello");
+  EXPECT_EQ(peer_->Read("in"), "hello");
+}
+
+TEST_F(PassingTest, TheServersCopyLivesOnItsOwn) {
+  Pipe pipe;
+  Pass(pipe.reader(), "in");
+  pipe.read_end.Reset();
+
+  EXPECT_EQ(Write(pipe.writer(), "still read"), 10u);
+
+  EXPECT_EQ(peer_->Read("in"), "still read");
+}
+
+TEST_F(PassingTest, APassedPipeStaysAsItWasForItsGiver) {
+  int ends[2];
+  MustSucceed(pipe2(ends, O_CLOEXEC), "pipe2");
+  const UniqueFd reader(ends[0]);
+  const UniqueFd writer(ends[1]);
+
+  Pass(reader.get(), "in");
+
+  EXPECT_EQ(fcntl(reader.get(), F_GETFL) & O_NONBLOCK, 0);
+  EXPECT_EQ(peer_->Must(&Handles::Read, "handle { name: 'in' } max_bytes: 1")
+                .outcome(),
+            v1::READ_OUTCOME_WOULD_BLOCK);
+}
+
+TEST_F(PassingTest, APassedSocketIsOne) {
+  FdPair pair = UnixPair(SOCK_STREAM);
+  Pass(pair.first.get(), "here");
+
+  peer_->Write("here", "hi");
+
+  EXPECT_EQ(Read(pair.second.get()), "hi");
+  EXPECT_THAT(peer_->Call(&Handles::Shutdown,
+                          "handle { name: 'here' } direction: DIRECTION_WRITE"),
+              Succeeds());
+}
+
+TEST_F(PassingTest, APassedPipeIsWaitedOn) {
+  Pipe pipe;
+  Pass(pipe.reader(), "in");
+  peer_->MakeSelector("watch");
+  peer_->Register("watch", "in", kIn);
+
+  Write(pipe.writer(), "x");
+
+  EXPECT_EQ(peer_->Poll("watch", absl::Seconds(30)), "in:1");
+}
+
+TEST_F(PassingTest, AllOfARequestsDescriptorsOrNone) {
+  Pipe pipe;
+  peer_->Must(&Handles::ListHandles, "");
+  const int before = CountOpenDescriptors();
+
+  EXPECT_EQ(Refusal(PassOf({"a", "b", "a"}),
+                    {pipe.reader(), pipe.reader(), pipe.reader()}),
+            "NAME_TAKEN");
+  EXPECT_EQ(peer_->Must(&Handles::ListHandles, "").handles_size(), 0);
+  EXPECT_EQ(Ask(PassOf({}), std::vector<int>(kMostDescriptors, pipe.reader()))
+                .handles_size(),
+            static_cast<int>(kMostDescriptors));
+
+  peer_->EndSession();
+  Await([&] { return CountOpenDescriptors() <= before; },
+        "descriptors are closed");
+}
+
+// ---- Fetching.
+
+TEST_F(PassingTest, AFetchedHandleIsTheSamePipe) {
+  peer_->MakePipe("in", "out");
+
+  const UniqueFd writer = Fetch("out");
+
+  Write(writer.get(), "from here");
+  EXPECT_EQ(peer_->Read("in"), "from here");
+}
+
+TEST_F(PassingTest, AFetchedSelectorIsWaitedOnHere) {
+  peer_->MakePipe("in", "out");
+  peer_->MakeSelector("watch");
+  peer_->Register("watch", "in", kIn);
+  const UniqueFd fetched = Fetch("", "watch");
+  const UniqueFd own(epoll_create1(EPOLL_CLOEXEC));
+  epoll_event event{.events = EPOLLIN, .data = {.u64 = 7}};
+  MustSucceed(epoll_ctl(own.get(), EPOLL_CTL_ADD, fetched.get(), &event),
+              "epoll_ctl");
+  EXPECT_EQ(epoll_wait(own.get(), &event, 1, 0), 0);
+
+  peer_->Write("out", "x");
+
+  ASSERT_EQ(epoll_wait(own.get(), &event, 1, kPatienceMs), 1);
+  EXPECT_EQ(event.data.u64, 7u);
+  EXPECT_EQ(peer_->Poll("watch", absl::ZeroDuration()), "in:1");
+  EXPECT_EQ(peer_->Read("in"), "x");
+  EXPECT_EQ(epoll_wait(own.get(), &event, 1, 0), 0);
+}
+
+// Whoever holds it can look, and take nothing.
+TEST_F(PassingTest, AFetchedSelectorTakesNothingAway) {
+  peer_->MakePipe("in", "out");
+  peer_->MakeSelector("watch");
+  peer_->Register("watch", "in", kIn, "ONESHOT");
+  const UniqueFd fetched = Fetch("", "watch");
+  peer_->Write("out", "x");
+
+  epoll_event event{};
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(epoll_wait(fetched.get(), &event, 1, kPatienceMs), 1);
+  }
+
+  EXPECT_EQ(peer_->Poll("watch", absl::ZeroDuration()), "in:1");
+}
+
+TEST_F(PassingTest, AFetchedSelectorFallsSilentWhenItIsClosed) {
+  peer_->MakePipe("in", "out");
+  peer_->MakeSelector("watch");
+  peer_->Register("watch", "out", kOut);
+  const UniqueFd fetched = Fetch("", "watch");
+  EXPECT_EQ(KernelPoll(fetched.get(), kIn), kIn);
+
+  peer_->Must(&Selectors::CloseSelector, "selector { name: 'watch' }");
+
+  EXPECT_EQ(KernelPoll(fetched.get(), kIn), 0);
+}
+
+TEST_F(PassingTest, WhatIsNotThereIsNotFetched) {
+  v1::PassingRequest request;
+  request.mutable_fetch()->set_session(peer_->session());
+  request.mutable_fetch()->mutable_handle()->set_name("none");
+  EXPECT_EQ(Refusal(request), "HANDLE_UNKNOWN");
+  request.mutable_fetch()->mutable_selector()->set_name("none");
+  EXPECT_EQ(Refusal(request), "SELECTOR_UNKNOWN");
+}
+
+// ---- Users.
+
+TEST_F(PassingTest, APrivateServerPassesNothingToOthers) {
+  Pipe own;
+  v1::PassingRequest fetch;
+  fetch.mutable_fetch()->set_session(peer_->session());
+  fetch.mutable_fetch()->mutable_handle()->set_name("in");
+
+  user_ = geteuid() + 1;
+
+  EXPECT_EQ(Refusal(PassOf({"x"}), {own.reader()}), "POLICY_VERB");
+  EXPECT_EQ(Refusal(fetch), "POLICY_VERB");
+}
+
+TEST_F(PassingTest, ASystemServerPassesNothingWithoutAPolicy) {
+  peer_.reset();
+  Start({.mode = Mode::kSystem, .own_uid = geteuid()}, {});
+  Pipe own;
+
+  EXPECT_EQ(Refusal(PassOf({"x"}), {own.reader()}), "POLICY_VERB");
+}
+
+TEST_F(PassingTest, AGrantDoesNotReachAnothersSession) {
+  peer_.reset();
+  server::PolicySpec spec{.mode = Mode::kSystem, .own_uid = geteuid()};
+  spec.grants.push_back(
+      server::Grant{.name = "pass",
+                    .to = {server::Grantee{.anyone = true}},
+                    .verbs = {server::Verb::kPass, server::Verb::kFetch}});
+  Start(std::move(spec), {});
+  Pipe own;
+  Pass(own.reader(), "mine");
+
+  user_ = geteuid() + 1;
+
+  EXPECT_EQ(Refusal(PassOf({"x"}), {own.reader()}), "SESSION_UNKNOWN");
+}
+
+// Through the server they would come as its own user.
+TEST_F(PassingTest, NobodyReachesItThroughTheServer) {
+  peer_.reset();
+  server::PolicySpec spec{.mode = Mode::kSystem, .own_uid = geteuid() + 1};
+  spec.grants.push_back(server::Grant{
+      .name = "connect",
+      .to = {server::Grantee{.anyone = true}},
+      .verbs = {server::Verb::kConnect},
+      .unix_sockets = {server::UnixRule{.directory = folder_.path()}}});
+  Start(std::move(spec), {});
+
+  for (const char* suffix : {"", kPassingSuffix}) {
+    EXPECT_THAT(
+        peer_->Call(&Handles::Connect,
+                    absl::StrCat("address: 'unix:", path_, suffix, "'")),
+        Fails(grpc::PERMISSION_DENIED, "EACCES", "POLICY_ADDRESS"));
+  }
+}
+
+// ---- Bad requests.
+
+TEST_F(PassingTest, BadRequestsAreSaid) {
+  Pipe pipe;
+  v1::PassingRequest fetch;
+  fetch.mutable_fetch()->set_session(peer_->session());
+  v1::PassingRequest wrong_session = PassOf({});
+  wrong_session.mutable_pass()->set_session("nobody's");
+
+  EXPECT_EQ(Refusal({}), "BAD_MESSAGE");
+  EXPECT_EQ(Refusal(PassOf({})), "NO_DESCRIPTOR");
+  EXPECT_EQ(Refusal(PassOf({"a", "b"}), {pipe.reader()}), "NAMES_DIFFER");
+  EXPECT_EQ(Refusal(PassOf({"-a"}), {pipe.reader()}), "BAD_NAME");
+  EXPECT_EQ(Refusal(wrong_session, {pipe.reader()}), "SESSION_UNKNOWN");
+  EXPECT_EQ(Refusal(fetch, {pipe.reader()}), "EXTRA_DESCRIPTOR");
+  EXPECT_EQ(Refusal(PassOf({}), {Open("/", O_PATH | O_CLOEXEC).get()}),
+            "PATH_ONLY");
+}
+
+TEST_F(PassingTest, TooManyDescriptorsAreRefused) {
+  Pipe pipe;
+  const UniqueFd socket = Dial();
+  const std::vector<int> most(kMostDescriptors, pipe.reader());
+  EXPECT_EQ(DetailOf(SendMessage(socket.get(), "",
+                                 std::vector<int>(kMostDescriptors + 1, 0)))
+                .reason,
+            "LIMIT_DESCRIPTORS");
+
+  // Two pieces of one message, each with as many as the kernel takes.
+  char length[4] = {0, 0, 1, 0};
+  for (int piece = 0; piece < 2; ++piece) {
+    iovec data{.iov_base = length, .iov_len = sizeof(length)};
+    std::vector<char> room(CMSG_SPACE(sizeof(int) * most.size()));
+    msghdr header{};
+    header.msg_iov = &data;
+    header.msg_iovlen = 1;
+    header.msg_control = room.data();
+    header.msg_controllen = room.size();
+    cmsghdr* const part = CMSG_FIRSTHDR(&header);
+    part->cmsg_level = SOL_SOCKET;
+    part->cmsg_type = SCM_RIGHTS;
+    part->cmsg_len = CMSG_LEN(sizeof(int) * most.size());
+    memcpy(CMSG_DATA(part), most.data(), sizeof(int) * most.size());
+    MustSucceed(static_cast<int>(sendmsg(socket.get(), &header, MSG_NOSIGNAL)),
+                "sendmsg");
+  }
+  ExpectClosed(socket, "LIMIT_DESCRIPTORS");
+}
+
+TEST_F(PassingTest, HugeLengthsAreRefusedAtOnce) {
+  const UniqueFd socket = Dial();
+  Write(socket.get(), "\xff\xff\xff\xff");
+
+  ExpectClosed(socket, "BAD_MESSAGE");
+}
+
+TEST_F(PassingTest, AMessageBeforeTheAnswerIsRefused) {
+  const UniqueFd socket = Dial();
+  Write(socket.get(), std::string(8, '\0'));
+
+  ExpectClosed(socket, "BAD_MESSAGE");
+}
+
+TEST_F(PassingTest, ACutMessageHarmsNobody) {
+  Pipe pipe;
+  {
+    const UniqueFd socket = Dial();
+    Write(socket.get(), std::string("\0\0", 2));
+  }
+
+  Pass(pipe.reader(), "in");
+}
+
+TEST_F(PassingTest, AStalledConnectionIsClosed) {
+  const UniqueFd stalled = Dial();
+  Write(stalled.get(), std::string("\0\0", 2));
+  Pipe pipe;
+  Pass(pipe.reader(), "in");  // the other was let in before
+
+  pollfd entry{.fd = stalled.get(), .events = POLLIN, .revents = 0};
+  Await(
+      [&] {
+        clock_.Advance(absl::Seconds(1));
+        // A descriptor more makes the reactor look at the clock.
+        Dial();
+        return poll(&entry, 1, 1) == 1;
+      },
+      "the connection is closed");
+  EXPECT_EQ(Answer(stalled).error().info().reason(), "closed");
+}
+
+TEST_F(PassingTest, TooManyConnectionsAreClosedAtOnce) {
+  peer_.reset();
+  server::Limits limits;
+  limits.max_passing_connections = 2;
+  Start({.mode = Mode::kPrivate, .own_uid = geteuid()}, limits);
+  const UniqueFd first = Dial();
+  UniqueFd second = Dial();
+
+  EXPECT_EQ(Answer(Dial()).error().info().reason(), "closed");
+
+  second.Reset();
+  Pipe pipe;
+  Await([&] { return Refusal(PassOf({}), {pipe.reader()}).empty(); },
+        "there is room again");
+}
+
+// ---- Inherited at start.
+
+TEST_F(FarpolldTest, InheritedDescriptorsAreHandlesOfTheirSession) {
+  Pipe pipe;
+  Write(pipe.writer(), "left open");
+  // What a service manager does, with the shell in its place: the number 3, and
+  // the process's own id.
+  ChildProcess server(
+      {"/bin/sh", "-c",
+       absl::StrCat("exec 3</proc/", getpid(), "/fd/", pipe.reader(),
+                    "; LISTEN_PID=$$ LISTEN_FDS=1 "
+                    "LISTEN_FDNAMES=log exec \"$0\" \"$@\""),
+       std::getenv("FARPOLLD"), UnixFlag(), "--inherit-session=boot"});
+  ASSERT_THAT(server.ReadLine(), HasSubstr("listening"));
+  Peer peer("unix:" + SocketPath(), "boot");
+
+  EXPECT_EQ(peer.Read("log"), "left open");
+  EXPECT_EQ(
+      peer.Must(&Handles::GetHandle, "handle { name: 'log' }").handle().kind(),
+      v1::HANDLE_KIND_PASSED);
+  EXPECT_EQ(peer.Must(&Sessions::GetSession, "").session().streams(), 1);
+}
+
+TEST_F(FarpolldTest, WithoutPassingThereIsOneSocket) {
+  Farpolld server({UnixFlag(), "--no-passing"});
+  server.AwaitAddress();
+
+  EXPECT_NE(access(SocketPath().c_str(), F_OK), -1);
+  EXPECT_EQ(access((SocketPath() + kPassingSuffix).c_str(), F_OK), -1);
+}
+
+}  // namespace
+}  // namespace farpoll
