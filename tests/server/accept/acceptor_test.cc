@@ -111,6 +111,9 @@ TEST_F(AcceptorTest, AStormIsAccepted) {
 }
 
 TEST_F(AcceptorTest, AFullTableClosesTheConnectionAndGoesOn) {
+  // UBSan needs a descriptor when it first looks at a type: hence one before.
+  const UniqueFd before = ConnectTo(listener_.get());
+  AwaitAccepted(1);
   for (int round = 1; round <= 3; ++round) {
     const UniqueFd refused = Unconnected();
     {
@@ -121,11 +124,13 @@ TEST_F(AcceptorTest, AFullTableClosesTheConnectionAndGoesOn) {
     }
 
     const UniqueFd welcome = ConnectTo(listener_.get());
-    AwaitAccepted(static_cast<std::size_t>(round));
+    AwaitAccepted(static_cast<std::size_t>(1 + round));
   }
 }
 
 TEST_F(AcceptorTest, WithoutASpareItPausesUntilThereIsOne) {
+  const UniqueFd before = ConnectTo(listener_.get());
+  AwaitAccepted(1);
   const UniqueFd waiting = Unconnected();
   {
     const DescriptorLimit none(0);  // not even the spare's number may be used
@@ -138,7 +143,7 @@ TEST_F(AcceptorTest, WithoutASpareItPausesUntilThereIsOne) {
     reactor_->Poke();
     reactor_->Fence();
     MutexLock lock(&mutex_);
-    if (!accepted_.empty()) {
+    if (accepted_.size() == 2) {
       break;
     }
   }
