@@ -310,6 +310,8 @@ TEST_P(FullTableTest, TheListenerOutlivesAFullTableThreeTimes) {
   for (int round = 0; round < 3; ++round) {
     Peer peer(server.address());
     peer.MakePipe("in", "out");
+    peer.Write("out", "works");
+    EXPECT_EQ(peer.Read("in"), "works");
     Fill(peer);
 
     // One descriptor may be left of the two that a pipe needs.
