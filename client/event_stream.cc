@@ -88,13 +88,21 @@ class EventStream::Wire {
   absl::Status status_;
 };
 
+ExitStatus ExitFromProto(const v1::ExitStatus& exit) {
+  return ExitStatus{exit.code(), exit.signal(), exit.core_dumped()};
+}
+
 Event EventFromProto(const v1::Event& event) {
-  return Event{event.handle_id(),
-               event.handle_name(),
-               static_cast<Events>(event.events()),
-               event.cookie(),
-               event.generation(),
-               event.readiness_generation()};
+  Event seen{event.handle_id(),
+             event.handle_name(),
+             static_cast<Events>(event.events()),
+             event.cookie(),
+             event.generation(),
+             event.readiness_generation()};
+  if (event.has_exit()) {
+    seen.exit = ExitFromProto(event.exit());
+  }
+  return seen;
 }
 
 NamedKevent KeventFromProto(const v1::Kevent& kevent) {

@@ -28,6 +28,15 @@ namespace farpoll::client {
 
 class Connection;
 
+// How a process ended.
+struct ExitStatus {
+  int code = 0;    // of exit(3), when `signal` is 0
+  int signal = 0;  // that killed it
+  bool core_dumped = false;
+};
+
+ExitStatus ExitFromProto(const v1::ExitStatus& exit);
+
 // One handle found ready.
 struct Event {
   std::int64_t handle_id = 0;
@@ -42,6 +51,8 @@ struct Event {
   // Counts the reports of the handle: an answer of its Read or Write is newer
   // when its readiness.generation is not smaller.
   std::int64_t readiness_generation = 0;
+  // Of a process that has ended.
+  absl::optional<ExitStatus> exit;
 };
 
 Event EventFromProto(const v1::Event& event);
@@ -145,6 +156,7 @@ class EventStream {
 
 namespace farpoll {
 using client::EventStream;
+using client::ExitStatus;
 using client::NamedKevent;
 using client::WaitOptions;
 using client::WaitPosition;

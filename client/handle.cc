@@ -157,6 +157,29 @@ absl::StatusOr<UniqueFd> Handle::Fetch() {
   return connection_->Fetch(request);
 }
 
+absl::Status Handle::Signal(int signal, bool group) {
+  v1::SignalRequest request;
+  request.set_session(session_);
+  *request.mutable_handle() = ref_;
+  request.set_signal(signal);
+  request.set_group(group);
+  return connection_
+      ->Unary(connection_->handles(), &v1::HandleService::Stub::Signal, request)
+      .status();
+}
+
+absl::Status Handle::Resize(std::int32_t rows, std::int32_t columns) {
+  v1::ResizePtyRequest request;
+  request.set_session(session_);
+  *request.mutable_handle() = ref_;
+  request.mutable_size()->set_rows(rows);
+  request.mutable_size()->set_columns(columns);
+  return connection_
+      ->Unary(connection_->handles(), &v1::HandleService::Stub::ResizePty,
+              request)
+      .status();
+}
+
 absl::StatusOr<v1::Handle> Handle::Describe() {
   v1::GetHandleRequest request;
   request.set_session(session_);

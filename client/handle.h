@@ -112,6 +112,13 @@ class Handle {
   //   Errors: FAILED_PRECONDITION (NOT_LOCAL): the server is reached over TCP;
   //     those of farpoll/v1/passing.proto.
   absl::StatusOr<UniqueFd> Fetch();
+  // Sends a signal to a child process, or to its whole process group.
+  //   Errors: INVALID_ARGUMENT (EINVAL: no such signal, or no process),
+  //     FAILED_PRECONDITION (ESRCH: it has ended).
+  absl::Status Signal(int signal, bool group = false);
+  // Sets the size of a terminal, in characters.
+  //   Errors: INVALID_ARGUMENT (EINVAL: a size over 65,535, or no terminal).
+  absl::Status Resize(std::int32_t rows, std::int32_t columns);
   // The handle as it is.
   absl::StatusOr<v1::Handle> Describe();
 

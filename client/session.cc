@@ -147,6 +147,27 @@ absl::StatusOr<Handle> Session::Pass(int fd, absl::string_view name) {
   return Handle(connection_, id_, answer->response.handles(0));
 }
 
+Handle* Child::end(absl::string_view role) {
+  const auto it = ends.find(role);
+  return it == ends.end() ? nullptr : &it->second;
+}
+
+absl::StatusOr<Child> Session::Spawn(v1::SpawnRequest request) {
+  request.set_session(id_);
+  absl::StatusOr<v1::SpawnResponse> response = connection_->Unary(
+      connection_->handles(), &v1::HandleService::Stub::Spawn, request);
+  if (!response.ok()) {
+    return response.status();
+  }
+  Child child{.process = Handle(connection_, id_, response->process()),
+              .ends = {},
+              .pid = response->process().process().pid()};
+  for (const v1::ChildEnd& end : response->ends()) {
+    child.ends.emplace(end.role(), Handle(connection_, id_, end.handle()));
+  }
+  return child;
+}
+
 Handle Session::AttachHandle(absl::string_view name_or_id) {
   return Handle(connection_, id_, name_or_id);
 }

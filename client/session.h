@@ -6,6 +6,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,6 +21,7 @@
 #include "client/selector.h"
 #include "farpoll/v1/handle.pb.h"
 #include "farpoll/v1/kinds.pb.h"
+#include "farpoll/v1/process.pb.h"
 #include "farpoll/v1/selector.pb.h"
 #include "farpoll/v1/session.pb.h"
 
@@ -50,6 +53,18 @@ struct SocketPairOptions {
 struct SocketPair {
   Handle first;
   Handle second;
+};
+
+// A child process: the process itself, and the server's ends of its
+// descriptors.
+struct Child {
+  Handle process;
+  // By their roles: "io", "pty", "in", "out", "err" or "fdN".
+  std::map<std::string, Handle, std::less<>> ends;
+  std::int32_t pid = 0;
+
+  // The end of that role; null when the child has none.
+  Handle* end(absl::string_view role);
 };
 
 // Positions in the lists given to Select, in their order.
@@ -86,6 +101,9 @@ class Session {
   absl::StatusOr<Pipe> CreatePipe(const PipeOptions& options = {});
   absl::StatusOr<SocketPair> CreateSocketPair(
       const SocketPairOptions& options = {});
+  // Starts a child process; `request` says what, its session is set here.
+  //   Errors: see HandleService.Spawn of farpoll/v1/handle.proto.
+  absl::StatusOr<Child> Spawn(v1::SpawnRequest request);
 
   // The makers below take requests whose session is set here. What they make is
   // closed when the returned object goes.
@@ -151,6 +169,7 @@ class Session {
 }  // namespace farpoll::client
 
 namespace farpoll {
+using client::Child;
 using client::Pipe;
 using client::PipeOptions;
 using client::SelectPositions;

@@ -21,6 +21,7 @@
 #include "server/heartbeat.h"
 #include "server/inherited.h"
 #include "server/passing/passing_door.h"
+#include "server/process/children.h"
 #include "server/reactor/reactor.h"
 #include "server/rpc/gate.h"
 #include "server/rpc/handle_service.h"
@@ -105,8 +106,9 @@ class Server::Rooms {
         authority_(std::move(policy), std::move(audit)),
         peers_(limits.max_connections, identify),
         doors_(reactor_.get(), clock, &peers_, log),
+        children_(limits.max_processes, clock, reactor_.get()),
         sessions_(std::make_unique<SessionTable>(
-            limits, clock, reactor_.get(), &authority_,
+            limits, clock, reactor_.get(), &authority_, &children_,
             [this](absl::string_view what, const Session& session) {
               Say(absl::StrCat("session.", what),
                   {{"id", Shorten(session.id())},
@@ -148,6 +150,7 @@ class Server::Rooms {
   Authority authority_;
   Peers peers_;
   Doors doors_;
+  Children children_;
   const std::unique_ptr<SessionTable> sessions_;
   PassingDoor passing_;
   // Holds that session's lease for as long as the server lives.
@@ -242,6 +245,7 @@ void Server::Rooms::Shutdown(absl::Duration grace) {
   if (served) {
     Say("server.stopping", {{"grace", absl::FormatDuration(grace)}});
   }
+  const absl::Time deadline = absl::Now() + grace;
   sessions_->Drain();
   doors_.Close();
   passing_.Close();
@@ -255,6 +259,7 @@ void Server::Rooms::Shutdown(absl::Duration grace) {
     grpc_server_->Wait();
   }
   sessions_->EndAll();
+  children_.EndAll(std::max(deadline - absl::Now(), absl::ZeroDuration()));
   reactor_.reset();
   grpc_server_.reset();
   if (served) {

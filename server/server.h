@@ -71,7 +71,7 @@ class Server {
 
   // Stops: health goes NOT_SERVING, new calls and open waits end with
   // UNAVAILABLE, unary calls in progress get `grace` to finish, every session
-  // is ended. Calling it again does nothing.
+  // is ended, and its child processes with it. Calling it again does nothing.
   void Shutdown(absl::Duration grace);
 
  private:

@@ -69,7 +69,11 @@ def _walk(parent, kind, prefix, path, file_name, places, found):
 
 
 def _is_synthetic(message, kind, index):
-    """Whether protoc made this oneof itself, for an `optional` field."""
+    """Whether protoc made it itself: the oneof of an `optional` field, or the
+    entry of a map."""
+    if kind == "message":
+        return hasattr(message, "nested_type") and message.nested_type[
+            index].options.map_entry
     return kind == "oneof" and any(
         field.proto3_optional and field.oneof_index == index
         for field in message.field)

@@ -66,6 +66,10 @@ class Package:
         return rows
 
     def _field_type(self, field):
+        # protoc's own name for the entries of a map.
+        entry = field.name.title().replace("_", "") + "Entry"
+        if field.type_name.endswith("." + entry):
+            return "map"
         kind = (self.link(field.type_name) if field.type_name
                 else _FIELD.Type.Name(field.type)[len("TYPE_"):].lower())
         if field.label == _FIELD.LABEL_REPEATED:

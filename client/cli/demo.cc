@@ -196,8 +196,7 @@ class Demo {
                            absl::CHexEscape(result->data), "\"");
     }
     return Say(absl::StrFormat("  %s  %-6s  %-5s  %s\n", TimeOfDay(absl::Now()),
-                               event.handle_name, Letters(event.events),
-                               found));
+                               event.handle_name, ReadyLetters(event), found));
   }
 
   Runtime& run_;

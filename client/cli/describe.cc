@@ -30,6 +30,15 @@ void AddKindRows(const v1::Handle& handle, Table& table) {
     table.rows.push_back(
         {"every", FormatSpan(client::FromProto(handle.timer().every()))});
   }
+  if (handle.has_process()) {
+    const v1::Process& process = handle.process();
+    table.rows.push_back({"pid", absl::StrCat(process.pid())});
+    table.rows.push_back({"program", process.program()});
+    table.rows.push_back(
+        {"exit", process.has_exit()
+                     ? ExitText(client::ExitFromProto(process.exit()))
+                     : "- (running)"});
+  }
   if (!handle.path().empty()) {
     table.rows.push_back({"path", handle.path()});
   }

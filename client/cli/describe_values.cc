@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
+#include "client/cli/signals.h"
 #include "client/cli/spec.h"
 #include "client/convert.h"
 
@@ -46,7 +47,7 @@ Table HandleTable(const std::vector<v1::Handle>& handles) {
   for (const v1::Handle& handle : handles) {
     table.rows.push_back(
         {Dash(handle.name()), absl::StrCat(handle.id()),
-         KindName(handle.kind()), Letters(static_cast<Events>(handle.ready())),
+         KindName(handle.kind()), ReadyLetters(handle),
          absl::StrCat(handle.readable_bytes()),
          handle.peer_id() == 0 ? "-" : absl::StrCat(handle.peer_id()),
          FormatSpan(client::FromProto(handle.age()))});
@@ -96,6 +97,14 @@ Table RegistrationTable(const std::vector<v1::Registration>& registrations) {
 Json HandleJson(const v1::Handle& handle) {
   Json json = ToJson(handle);
   json["ready"] = WordsJson(handle.ready());
+  if (!handle.has_process()) {
+    return json;
+  }
+  if (handle.process().has_exit()) {
+    const ExitStatus exit = client::ExitFromProto(handle.process().exit());
+    json["ready"] = Json::array({"EXIT"});
+    json["exit"] = ExitJson(exit);
+  }
   return json;
 }
 
@@ -103,6 +112,36 @@ Json RegistrationJson(const v1::Registration& registration) {
   Json json = ToJson(registration);
   json["events"] = WordsJson(registration.events());
   return json;
+}
+
+std::string ExitText(const ExitStatus& exit) {
+  if (exit.signal == 0) {
+    return absl::StrCat("exit ", exit.code);
+  }
+  return absl::StrCat("killed by ", SignalName(exit.signal),
+                      exit.core_dumped ? ", core dumped" : "");
+}
+
+Json ExitJson(const ExitStatus& exit) {
+  Json json;
+  if (exit.signal == 0) {
+    json["code"] = exit.code;
+    return json;
+  }
+  json["signal"] = exit.signal;
+  json["name"] = SignalName(exit.signal);
+  json["coreDumped"] = exit.core_dumped;
+  return json;
+}
+
+std::string ReadyLetters(const client::Event& event) {
+  return event.exit.has_value() ? "X" : Letters(event.events);
+}
+
+std::string ReadyLetters(const v1::Handle& handle) {
+  return handle.process().has_exit()
+             ? "X"
+             : Letters(static_cast<Events>(handle.ready()));
 }
 
 EventClock::EventClock(const v1::GetServerResponse& server)
@@ -122,7 +161,12 @@ Json EventJson(const client::Event& event) {
   Json json;
   json["handle"] = NameOrId(event.handle_name, event.handle_id);
   json["handleId"] = absl::StrCat(event.handle_id);
-  json["ready"] = Words(event.events);
+  if (event.exit.has_value()) {
+    json["ready"] = Json::array({"EXIT"});
+    json["exit"] = ExitJson(*event.exit);
+  } else {
+    json["ready"] = Words(event.events);
+  }
   json["cookie"] = absl::StrCat(event.cookie);
   json["generation"] = absl::StrCat(event.generation);
   return json;

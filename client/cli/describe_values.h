@@ -45,6 +45,15 @@ std::vector<Json> JsonOfEach(const std::vector<Message>& messages) {
   return items;
 }
 
+// "exit 3", "killed by SIGTERM", with a core dump said.
+std::string ExitText(const ExitStatus& exit);
+// {"code"}, or {"signal","name"} of a process that was killed.
+Json ExitJson(const ExitStatus& exit);
+// Letters of an event, or of a handle as it is; "X" of a process that has
+// ended.
+std::string ReadyLetters(const client::Event& event);
+std::string ReadyLetters(const v1::Handle& handle);
+
 // Turns the server's monotonic clock into wall time.
 class EventClock {
  public:

@@ -16,6 +16,8 @@ namespace {
 
 constexpr char kExitUrl[] = "farpoll/cli_exit_code";
 constexpr char kQuietUrl[] = "farpoll/cli_quiet";
+// On a failure of the server's that has an exit code of ours.
+constexpr char kServersUrl[] = "farpoll/cli_servers";
 constexpr char kHintUrl[] = "farpoll/cli_hint";
 
 absl::Status WithExit(absl::Status status, int exit_code) {
@@ -118,6 +120,13 @@ absl::Status Quietly(int exit_code) {
   return status;
 }
 
+absl::Status WithExitCode(absl::Status status, int exit_code) {
+  if (!status.GetPayload(kExitUrl).has_value()) {
+    status.SetPayload(kServersUrl, absl::Cord("1"));
+  }
+  return WithExit(std::move(status), exit_code);
+}
+
 absl::Status WithHint(absl::Status status, absl::string_view hint) {
   if (!hint.empty()) {
     status.SetPayload(kHintUrl, absl::Cord(hint));
@@ -147,7 +156,8 @@ bool IsUsage(const absl::Status& status) {
 
 Explanation Explain(const absl::Status& status, absl::string_view address) {
   Explanation said;
-  const bool ours = status.GetPayload(kExitUrl).has_value();
+  const bool ours = status.GetPayload(kExitUrl).has_value() &&
+                    !status.GetPayload(kServersUrl).has_value();
   const ErrorDetail detail = DetailOf(status);
   if (!ours && status.code() == absl::StatusCode::kUnavailable &&
       detail == ErrorDetail()) {

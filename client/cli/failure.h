@@ -28,6 +28,8 @@ absl::Status LocalError(absl::string_view message, absl::string_view hint = "");
 absl::Status WouldBlockError(absl::string_view message, absl::string_view hint);
 // Ends the program with `exit_code` and not a word more.
 absl::Status Quietly(int exit_code);
+// `status` with another exit code than its own.
+absl::Status WithExitCode(absl::Status status, int exit_code);
 // `status` with words on what to do about it.
 absl::Status WithHint(absl::Status status, absl::string_view hint);
 

@@ -90,7 +90,7 @@ class Follower {
       const absl::Status shown = run_.out().Row(
           EventJson(event, result.position, at), {"TIME", "HANDLE", "READY"},
           {TimeOfDay(at), NameOrId(event.handle_name, event.handle_id),
-           Letters(event.events)});
+           ReadyLetters(event)});
       if (!shown.ok()) {
         return shown;
       }

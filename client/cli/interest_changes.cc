@@ -11,7 +11,7 @@ void AddInterestOptions(CLI::App& app, InterestArguments& arguments) {
       ->required();
   app.add_option("SPEC", arguments.specs,
                  "HANDLE:BITS[,level|,edge|,oneshot]; BITS are letters of "
-                 "r w p h e, or names such as IN|RDHUP")
+                 "r w p x h e, or names such as IN|RDHUP")
       ->type_name("SPEC")
       ->required();
   app.add_option("--cookie", arguments.cookie,

@@ -56,6 +56,11 @@ void Interrupt::OnSignal(std::function<void()> action) {
   }
 }
 
+void Interrupt::Forward(std::function<void(int signal)> to) {
+  MutexLock lock(&mutex_);
+  forward_ = std::move(to);
+}
+
 void Interrupt::Watch() {
   for (;;) {
     pollfd waiting[] = {{signals_.get(), POLLIN, 0}, {stop_.get(), POLLIN, 0}};
@@ -70,6 +75,10 @@ void Interrupt::Watch() {
       continue;
     }
     MutexLock lock(&mutex_);
+    if (forward_) {
+      forward_(static_cast<int>(info.ssi_signo));
+      continue;
+    }
     if (signal_ != 0) {
       ::_exit(kExitSignalBase + static_cast<int>(info.ssi_signo));
     }

@@ -1,5 +1,5 @@
 // client/cli/interrupt.h: room: cli. Ctrl-C: the first one asks the command to
-// end, the second ends the program.
+// end, the second ends the program; or all of them go to somebody else.
 // Threads: one of its own, which does nothing but wait for signals.
 // Source: docs/cli.md, "Waiting".
 #ifndef FARPOLL_CLIENT_CLI_INTERRUPT_H_
@@ -30,6 +30,9 @@ class Interrupt {
   // Has `action` run when a signal comes, in this object's thread, and at once
   // when one came already. Replaces the action before; empty = none.
   void OnSignal(std::function<void()> action) ABSL_LOCKS_EXCLUDED(mutex_);
+  // From now on every signal is given to `to`, in this object's thread, and
+  // ends nothing here; empty = as before.
+  void Forward(std::function<void(int signal)> to) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   void Watch();
@@ -40,6 +43,7 @@ class Interrupt {
   mutable Mutex mutex_;
   int signal_ ABSL_GUARDED_BY(mutex_) = 0;
   std::function<void()> action_ ABSL_GUARDED_BY(mutex_);
+  std::function<void(int)> forward_ ABSL_GUARDED_BY(mutex_);
   std::thread thread_;
 };
 

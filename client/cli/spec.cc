@@ -40,6 +40,7 @@ absl::optional<Events> EventsFromLetters(absl::string_view text) {
   for (const char letter : text) {
     switch (letter) {
       case 'r':
+      case 'x':  // the end of a process
         events |= kIn;
         break;
       case 'w':
@@ -129,7 +130,7 @@ absl::StatusOr<Spec> ParseSpec(absl::string_view text) {
   if (!events.has_value()) {
     return UsageError(absl::StrCat(
         "'", parts[0], "' in '", text,
-        "' is neither letters of r, w, p, h, e nor names such as IN|RDHUP"));
+        "' is neither letters of r, w, p, h, e, x nor names such as IN|RDHUP"));
   }
   spec.events = *events;
   for (std::size_t i = 1; i < parts.size(); ++i) {

@@ -27,8 +27,9 @@ struct Spec {
 
   friend bool operator==(const Spec&, const Spec&) = default;
 };
-// BITS are letters (r read, w write, p priority, e error, h hang-up; the last
-// two come unasked) or poll(2)'s names joined by '|' ("IN|RDHUP").
+// BITS are letters (r read, w write, p priority, x exit of a process, e error,
+// h hang-up; the last two come unasked) or poll(2)'s names joined by '|'
+// ("IN|RDHUP").
 absl::StatusOr<Spec> ParseSpec(absl::string_view text);
 
 // "r=in,ctl w=out x=sock": the three sets of select(2).

@@ -16,6 +16,7 @@ inline constexpr absl::string_view kMake = "make handles";
 inline constexpr absl::string_view kUse = "use handles";
 inline constexpr absl::string_view kInterest = "interest";
 inline constexpr absl::string_view kWait = "wait";
+inline constexpr absl::string_view kOneShot = "one-shot";
 inline constexpr absl::string_view kTool = "tool";
 }  // namespace groups
 
@@ -31,11 +32,14 @@ Verb CounterVerb();     // counter.cc
 Verb OpenVerb();        // open.cc
 Verb WatchPathVerb();   // watch_path.cc
 Verb PassVerb();        // pass.cc
+Verb SpawnVerb();       // spawn.cc
 Verb ReadVerb();        // read.cc
 Verb WriteVerb();       // write.cc
 Verb TransferVerb();    // transfer.cc
 Verb ShutdownVerb();    // shutdown.cc
 Verb CloseVerb();       // close.cc
+Verb KillVerb();        // kill.cc
+Verb ResizeVerb();      // resize.cc
 Verb ListVerb();        // list.cc
 Verb DescribeVerb();    // describe.cc
 Verb SelectorVerb();    // selector.cc
@@ -45,6 +49,7 @@ Verb UnregisterVerb();  // unregister.cc
 Verb WaitVerb();        // wait.cc
 Verb PollVerb();        // poll.cc
 Verb KeventVerb();      // kevent.cc
+Verb RunVerb();         // run.cc
 Verb RpcVerb();         // rpc.cc
 Verb ContextVerb();     // context.cc
 Verb DoctorVerb();      // doctor.cc
@@ -54,14 +59,15 @@ Verb HelpVerb();        // help.cc
 
 // In the order in which help shows them.
 inline std::vector<Verb> AllVerbs() {
-  return {DemoVerb(),     SessionVerb(),    PipeVerb(),       SocketPairVerb(),
-          PassVerb(),     ListenVerb(),     AcceptVerb(),     ConnectVerb(),
-          TimerVerb(),    CounterVerb(),    OpenVerb(),       WatchPathVerb(),
-          ReadVerb(),     WriteVerb(),      TransferVerb(),   ShutdownVerb(),
-          CloseVerb(),    ListVerb(),       DescribeVerb(),   SelectorVerb(),
-          RegisterVerb(), ModifyVerb(),     UnregisterVerb(), WaitVerb(),
-          PollVerb(),     KeventVerb(),     RpcVerb(),        ContextVerb(),
-          DoctorVerb(),   CompletionVerb(), VersionVerb(),    HelpVerb()};
+  return {DemoVerb(),     SessionVerb(),    PipeVerb(),     SocketPairVerb(),
+          PassVerb(),     ListenVerb(),     AcceptVerb(),   ConnectVerb(),
+          TimerVerb(),    CounterVerb(),    OpenVerb(),     WatchPathVerb(),
+          SpawnVerb(),    ReadVerb(),       WriteVerb(),    TransferVerb(),
+          ShutdownVerb(), CloseVerb(),      KillVerb(),     ResizeVerb(),
+          ListVerb(),     DescribeVerb(),   SelectorVerb(), RegisterVerb(),
+          ModifyVerb(),   UnregisterVerb(), WaitVerb(),     PollVerb(),
+          KeventVerb(),   RunVerb(),        RpcVerb(),      ContextVerb(),
+          DoctorVerb(),   CompletionVerb(), VersionVerb(),  HelpVerb()};
 }
 
 }  // namespace farpoll::cli

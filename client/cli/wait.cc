@@ -36,7 +36,7 @@ absl::Status ShowEvents(Runtime& run,
   for (const client::Event& event : events) {
     items.push_back(EventJson(event));
     table.rows.push_back(
-        {NameOrId(event.handle_name, event.handle_id), Letters(event.events)});
+        {NameOrId(event.handle_name, event.handle_id), ReadyLetters(event)});
   }
   return run.out().List("events", items, table);
 }
@@ -233,7 +233,7 @@ Action Declare(CLI::App& app) {
   const auto arguments = std::make_shared<Arguments>();
   app.add_option("WHAT", arguments->what,
                  "HANDLE:BITS[,level|,edge|,oneshot]..., or one selector; BITS "
-                 "are letters of r w p h e, or names such as IN|RDHUP")
+                 "are letters of r w p x h e, or names such as IN|RDHUP")
       ->type_name("SPEC");
   app.add_option("--select", arguments->select, "select(2) on up to three sets")
       ->type_name("'r=A,B w=C x=D'");
@@ -267,12 +267,13 @@ Verb WaitVerb() {
       "waits until handles are ready",
       R"(  farpoll wait in:r --timeout 2s            # 0: ready, 124: timeout
   farpoll wait in:r out:w --all
+  farpoll wait build:x --timeout 10m        # until that process has ended
   farpoll wait in:r --follow                # one line an event, until Ctrl-C
   farpoll wait sel --follow -o jsonl        # what is registered with sel
   farpoll wait --select 'r=in,ctl w=out x=sock' --timeout 2s
 )",
-      "READY: R read, W write, P priority, E error, H hang-up, C the peer "
-      "closed its half,\nN the handle was closed.\n"
+      "READY: R read, W write, P priority, X a process has ended, E error, H "
+      "hang-up, C the peer\nclosed its half, N the handle was closed.\n"
       "Handles given as HANDLE:BITS are waited on by a selector made for this "
       "call. With\n--follow they are edge by default: what nobody reads is "
       "shown once. \"level\" shows it\nagain and again, five times a second at "

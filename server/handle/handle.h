@@ -15,6 +15,7 @@
 #include "base/unique_fd.h"
 #include "server/handle/bound_path.h"
 #include "server/handle/kinds.h"
+#include "server/handle/process.h"
 
 namespace farpoll::server {
 
@@ -40,6 +41,7 @@ struct Handle {
   bool error_is_due = false;
   // Written by the selectors that report this handle.
   ReadinessMark readiness = {};
+  std::unique_ptr<Process> process;  // of kProcess
 
   // As people would say it: "in", or "handle 7".
   std::string Text() const {

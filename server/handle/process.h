@@ -13,6 +13,7 @@
 
 #include <sys/types.h>
 
+#include <memory>
 #include <string>
 
 #include "absl/status/status.h"
@@ -36,6 +37,9 @@ struct Process {
   OnClose on_close = OnClose::kKill;
   absl::Duration grace;
   bool terminal = false;  // it has a controlling terminal
+  // Its place in the count of processes: free again when the last copy of this
+  // is gone, which is when the process is.
+  std::shared_ptr<const void> place;
 };
 
 // How a process ended.

@@ -49,6 +49,17 @@ constexpr LimitField kFields[] = {
      kMostObjects, "registrations in a selector, and handles in a Select"},
     {"max_session_streams", &Limits::max_session_streams, 1, kMostObjects,
      "waits and streams in progress at once in a session"},
+    {"max_processes", &Limits::max_processes, 0, kMostObjects,
+     "child processes at once, of all sessions, those being ended included"},
+    {"max_session_processes", &Limits::max_session_processes, 0, kMostObjects,
+     "child processes at once in a session"},
+    {"max_child_sockets", &Limits::max_child_sockets, 0, 253,
+     "further descriptors that one child process may be given"},
+    {"default_grace_ms", &Limits::default_grace_ms, 0, kYearMs,
+     "time between SIGTERM and SIGKILL of a child process that asks for none, "
+     "in milliseconds"},
+    {"max_grace_ms", &Limits::max_grace_ms, 0, kYearMs,
+     "longest such time that may be asked for, in milliseconds"},
     {"max_read_bytes", &Limits::max_read_bytes, 1, kMostBytesInMessage,
      "bytes that one Read may ask for"},
     {"max_write_bytes", &Limits::max_write_bytes, 1, kMostBytesInMessage,
@@ -96,6 +107,12 @@ absl::Status CheckLimits(const Limits& limits) {
           absl::StrCat(field.name, " is ", value, "; it must be from ",
                        field.least, " to ", field.most));
     }
+  }
+  if (limits.default_grace_ms > limits.max_grace_ms) {
+    return MakeError(
+        EINVAL, "LIMIT_OUT_OF_RANGE", "default_grace_ms",
+        absl::StrCat("default_grace_ms is ", limits.default_grace_ms,
+                     ", over max_grace_ms, which is ", limits.max_grace_ms));
   }
   if (limits.default_ttl_ms > limits.max_ttl_ms) {
     return MakeError(

@@ -24,6 +24,11 @@ struct Limits {
   std::int64_t max_session_selectors = 256;
   std::int64_t max_selector_registrations = 15000;
   std::int64_t max_session_streams = 256;
+  std::int64_t max_processes = 2000;
+  std::int64_t max_session_processes = 1000;
+  std::int64_t max_child_sockets = 64;
+  std::int64_t default_grace_ms = 5'000;
+  std::int64_t max_grace_ms = 60'000;
   std::int64_t max_read_bytes = 1 << 20;
   std::int64_t max_write_bytes = 1 << 20;
   std::int64_t max_transfer_bytes = 1 << 20;

@@ -209,7 +209,7 @@ class Builder {
 absl::StatusOr<std::vector<std::string>> EndSuffixes(
     const ChildEndsSpec& spec) {
   if (spec.in == Stdio::kStdout || spec.out == Stdio::kStdout) {
-    return MakeError(EINVAL, "BAD_STDIO", "stdin",
+    return MakeError(EINVAL, "BAD_STDIO", "input",
                      "only standard error can go where standard output goes");
   }
   if (const absl::Status good = CheckSockets(spec); !good.ok()) {

@@ -20,20 +20,17 @@ namespace farpoll::server {
 
 class Children {
  public:
-  // At most `limit` children at once, those that are being ended included.
+  // `limit` is quota()'s.
   // `clock` and `reactor` are borrowed: EndAll, then the reactor's end, then
   // this object's.
   Children(std::int64_t limit, const Clock* clock, Reactor* reactor)
       : quota_(limit), keeper_(clock, reactor, [this](pid_t group) {
           spawner_.guardian().Left(group);
-          quota_.Return(1);
         }) {}
 
-  // Takes the right to one more child; false when there are `limit`. It is
-  // given back by GiveBack, or when a child that was given to Close is gone.
-  bool TryTake() { return quota_.TryTake(1); }
-  void GiveBack() { quota_.Return(1); }
-  const Quota& quota() const { return quota_; }
+  // Of children at once, those that are being ended included; to be taken from
+  // before Launch, and held by Process::place.
+  Quota& quota() { return quota_; }
 
   void Launch(LaunchPlan plan, Spawner::Answer answer) {
     spawner_.Launch(std::move(plan), std::move(answer));

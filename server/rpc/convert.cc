@@ -1,5 +1,7 @@
 #include "server/rpc/convert.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
@@ -204,6 +206,15 @@ void Fill(const HandleInfo& info, v1::Handle* handle) {
   handle->set_bytes_written(info.bytes_written);
   handle->set_registrations(static_cast<std::int32_t>(info.registrations));
   *handle->mutable_age() = ToProto(info.age);
+  if (info.process.has_value()) {
+    v1::Process* const process = handle->mutable_process();
+    process->set_pid(info.process->process.pid);
+    process->set_program(info.process->process.program);
+    process->set_on_close(ToProto(info.process->process.on_close));
+    if (info.process->exit.has_value()) {
+      Fill(*info.process->exit, process->mutable_exit());
+    }
+  }
   if (info.socket.has_value()) {
     Fill(*info.socket, handle->mutable_socket());
   }
@@ -233,6 +244,12 @@ void Fill(const PathEvent& event, v1::PathEvent* proto) {
   proto->set_events(static_cast<std::int32_t>(event.bits));
   proto->set_cookie(event.cookie);
   proto->set_name(event.name);
+}
+
+void Fill(const ExitStatus& exit, v1::ExitStatus* status) {
+  status->set_code(exit.code);
+  status->set_signal(exit.signal);
+  status->set_core_dumped(exit.core_dumped);
 }
 
 void Fill(const SelectorInfo& info, v1::Selector* selector) {
@@ -289,6 +306,33 @@ v1::SelectorKind ToProto(SelectorKind kind) {
       return v1::SELECTOR_KIND_DEFAULT;
   }
   return v1::SELECTOR_KIND_UNSPECIFIED;
+}
+
+absl::StatusOr<int> ToSocketType(v1::SocketType type) {
+  switch (type) {
+    case v1::SOCKET_TYPE_UNSPECIFIED:
+    case v1::SOCKET_TYPE_STREAM:
+      return SOCK_STREAM;
+    case v1::SOCKET_TYPE_DATAGRAM:
+      return SOCK_DGRAM;
+    case v1::SOCKET_TYPE_SEQPACKET:
+      return SOCK_SEQPACKET;
+    default:
+      return MakeError(EINVAL, "BAD_SOCKET_TYPE", "type",
+                       absl::StrCat("there is no socket type ", type));
+  }
+}
+
+v1::OnClose ToProto(OnClose on_close) {
+  switch (on_close) {
+    case OnClose::kKill:
+      return v1::ON_CLOSE_KILL;
+    case OnClose::kHangUp:
+      return v1::ON_CLOSE_HANG_UP;
+    case OnClose::kKeep:
+      return v1::ON_CLOSE_KEEP;
+  }
+  return v1::ON_CLOSE_UNSPECIFIED;
 }
 
 v1::HandleKind ToProto(HandleKind kind) {

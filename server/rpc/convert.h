@@ -21,6 +21,7 @@
 #include "farpoll/v1/event.pb.h"
 #include "farpoll/v1/handle.pb.h"
 #include "farpoll/v1/kinds.pb.h"
+#include "farpoll/v1/process.pb.h"
 #include "farpoll/v1/selector.pb.h"
 #include "farpoll/v1/session.pb.h"
 #include "google/protobuf/duration.pb.h"
@@ -90,6 +91,7 @@ absl::Status FillMade(const absl::StatusOr<HandleInfo>& made,
                       v1::Handle* handle);
 void Fill(const ReadinessMark& mark, v1::Readiness* readiness);
 void Fill(const PathEvent& event, v1::PathEvent* proto);
+void Fill(const ExitStatus& exit, v1::ExitStatus* status);
 void Fill(const SelectorInfo& info, v1::Selector* selector);
 void Fill(const RegistrationInfo& info, v1::Registration* registration);
 void Fill(const ChangeOutcome& outcome, v1::ChangeResult* result);
@@ -97,6 +99,10 @@ void Fill(const ChangeOutcome& outcome, v1::ChangeResult* result);
 absl::StatusOr<SelectorKind> ToKind(v1::SelectorKind kind);
 v1::SelectorKind ToProto(SelectorKind kind);
 v1::HandleKind ToProto(HandleKind kind);
+v1::OnClose ToProto(OnClose on_close);
+// SOCK_STREAM and so on.
+//   Errors: INVALID_ARGUMENT (EINVAL, BAD_SOCKET_TYPE).
+absl::StatusOr<int> ToSocketType(v1::SocketType type);
 
 //   Errors: INVALID_ARGUMENT (EINVAL) for a trigger that is none.
 absl::StatusOr<Change> ToChange(Change::Kind kind, const v1::Interest& item);
@@ -123,6 +129,10 @@ void FillEvents(const NamedResult& named, Response* response) {
     if (!named.names.empty()) {
       event->set_handle_name(named.names[i]);
     }
+  }
+  for (const auto& [place, exit] : named.exits) {
+    Fill(exit,
+         response->mutable_events(static_cast<int>(place))->mutable_exit());
   }
   response->set_sampled_at_ns(ToNanoseconds(named.result.sampled_at));
 }

@@ -15,21 +15,6 @@
 namespace farpoll::server {
 namespace {
 
-absl::StatusOr<int> ToSocketType(v1::SocketType type) {
-  switch (type) {
-    case v1::SOCKET_TYPE_UNSPECIFIED:
-    case v1::SOCKET_TYPE_STREAM:
-      return SOCK_STREAM;
-    case v1::SOCKET_TYPE_DATAGRAM:
-      return SOCK_DGRAM;
-    case v1::SOCKET_TYPE_SEQPACKET:
-      return SOCK_SEQPACKET;
-    default:
-      return MakeError(EINVAL, "BAD_SOCKET_TYPE", "type",
-                       absl::StrCat("there is no socket type ", type));
-  }
-}
-
 absl::StatusOr<int> ToShutdownHow(v1::Direction direction) {
   switch (direction) {
     case v1::DIRECTION_READ:

@@ -23,6 +23,16 @@ class HandleService final : public v1::HandleService::CallbackService {
       grpc::CallbackServerContext* context,
       const v1::CreateSocketPairRequest* request,
       v1::CreateSocketPairResponse* response) override;
+  // Of child processes: handle_service_process.cc.
+  grpc::ServerUnaryReactor* Spawn(grpc::CallbackServerContext* context,
+                                  const v1::SpawnRequest* request,
+                                  v1::SpawnResponse* response) override;
+  grpc::ServerUnaryReactor* Signal(grpc::CallbackServerContext* context,
+                                   const v1::SignalRequest* request,
+                                   v1::SignalResponse* response) override;
+  grpc::ServerUnaryReactor* ResizePty(grpc::CallbackServerContext* context,
+                                      const v1::ResizePtyRequest* request,
+                                      v1::ResizePtyResponse* response) override;
   grpc::ServerUnaryReactor* Read(grpc::CallbackServerContext* context,
                                  const v1::ReadRequest* request,
                                  v1::ReadResponse* response) override;

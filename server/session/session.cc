@@ -53,6 +53,7 @@ MonotonicTime Session::lease_end() {
 
 void Session::End(absl::Status why) {
   std::vector<std::weak_ptr<StreamSink>> sinks;
+  std::vector<ClosedChild> children;
   {
     MutexLock lock(&mu_);
     if (!ended_.ok()) {
@@ -63,10 +64,11 @@ void Session::End(absl::Status why) {
     while (!selectors_.empty()) {
       EraseSelector(selectors_.begin()->first);
     }
-    context_.handles->Return(static_cast<std::int64_t>(handles_.size()));
-    handles_.clear();
-    handle_names_.clear();
+    while (!handles_.empty()) {
+      RemoveHandle(handles_.begin()->first, &children);
+    }
   }
+  EndChildren(std::move(children));
   TellEnded(sinks, why);
 }
 

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -41,6 +42,7 @@
 #include "server/policy/principal.h"
 #include "server/policy/quota.h"
 #include "server/policy/verb.h"
+#include "server/process/children.h"
 #include "server/reactor/reactor.h"
 #include "server/session/reference.h"
 #include "server/session/sinks.h"
@@ -56,6 +58,7 @@ struct SessionContext {
   const Clock* clock = nullptr;
   Reactor* reactor = nullptr;
   const Authority* authority = nullptr;
+  Children* children = nullptr;          // of all sessions
   std::shared_ptr<const Limits> limits;  // of this session, shared with nobody
   std::shared_ptr<Account> account;      // shared with the owner's others
   Quota* handles = nullptr;              // of `account`
@@ -167,6 +170,16 @@ class Session : public std::enable_shared_from_this<Session> {
                                        absl::string_view path,
                                        std::uint32_t events);
 
+  // ---- Child processes. (session_processes.cc)
+
+  // Starts a child. `answer` comes once, with no lock held: at once from this
+  // thread, or from the spawner's when the program runs or has failed to.
+  //   Errors: see farpoll.v1.HandleService.Spawn.
+  using SpawnAnswer = std::function<void(absl::StatusOr<SpawnedChild>)>;
+  void Spawn(ChildRequest request, SpawnAnswer answer);
+  absl::Status Signal(const Reference& process, int signal, bool group);
+  absl::Status Resize(const Reference& pty, const TerminalSize& size);
+
   // ---- Selectors. (session_selectors.cc)
 
   absl::StatusOr<SelectorInfo> CreateSelector(SelectorKind kind,
@@ -263,6 +276,11 @@ class Session : public std::enable_shared_from_this<Session> {
   struct SelectorEntry;
   struct Wait;
   struct SelectLists;
+  struct PendingChild;
+
+  // A process whose handle was closed, for Children to end without the lock.
+  using ClosedChild = std::pair<std::unique_ptr<Process>, UniqueFd>;
+  void EndChildren(std::vector<ClosedChild> children);
 
   // What is left to do without the lock.
   using Wakeups = std::vector<std::weak_ptr<WaitSink>>;
@@ -282,9 +300,9 @@ class Session : public std::enable_shared_from_this<Session> {
 
   // Takes the quota for as many new handles as there are names, if their names
   // are free and good.
-  absl::Status CheckNewHandles(
-      std::initializer_list<std::pair<absl::string_view, absl::string_view>>
-          fields_and_names) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  using FieldAndName = std::pair<absl::string_view, absl::string_view>;
+  absl::Status CheckNewHandles(absl::Span<const FieldAndName> fields_and_names)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Makes one handle called `name`: checks the name, takes the quota, and gives
   // it back when `make` fails. `make` runs under the lock and leaves the id,
   // the name and the time to this.
@@ -294,6 +312,9 @@ class Session : public std::enable_shared_from_this<Session> {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Takes in a handle whose quota is taken; gives it an id and its time.
   Handle& AddHandle(Handle handle) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Takes a handle out; `close` does the rest without the lock.
+  void RemoveHandle(std::int64_t id, std::vector<ClosedChild>* children)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::StatusOr<std::pair<HandleInfo, HandleInfo>> AddPair(
       absl::StatusOr<DescriptorPair> descriptors, Handle first, Handle second)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -303,6 +324,13 @@ class Session : public std::enable_shared_from_this<Session> {
                                      absl::string_view field, Verb verb);
   absl::StatusOr<Handle*> FindHandle(const Reference& reference)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // What a child is to be, without its descriptors.
+  absl::StatusOr<LaunchPlan> PlanChild(ChildRequest& request);
+  // Takes names and quotas for a child, and gives back those not used.
+  absl::Status Reserve(PendingChild& child);
+  void Unreserve(const PendingChild& child) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::StatusOr<SpawnedChild> FinishSpawn(
+      PendingChild& pending, absl::StatusOr<LaunchedChild> launched);
   HandleInfo Describe(const Handle& handle) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Selectors that a handle is registered with. They alone know: a registration
   // also ends with a one-shot's report, and comes back when that is lost.
@@ -360,6 +388,9 @@ class Session : public std::enable_shared_from_this<Session> {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::optional<Result> TakeLocked(Wait& wait)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // How the processes ended that a result reports.
+  std::vector<std::pair<std::size_t, ExitStatus>> ExitsIn(const Result& result)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Has the reactor look after readiness and the deadline.
   void Arm(Wait& wait) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Who waits on a selector.
@@ -387,8 +418,13 @@ class Session : public std::enable_shared_from_this<Session> {
   MonotonicTime lease_end_ ABSL_GUARDED_BY(mu_);
   // Ordered by id, which is the order of lists.
   std::map<std::int64_t, Handle> handles_ ABSL_GUARDED_BY(mu_);
+  // Those of handles that are still being made name 0.
   absl::flat_hash_map<std::string, std::int64_t> handle_names_
       ABSL_GUARDED_BY(mu_);
+  // Of children that are being started; their handles are in no list yet.
+  std::int64_t reserved_handles_ ABSL_GUARDED_BY(mu_) = 0;
+  // Those that are being started included.
+  std::int64_t processes_ ABSL_GUARDED_BY(mu_) = 0;
   std::map<std::int64_t, std::unique_ptr<SelectorEntry>> selectors_
       ABSL_GUARDED_BY(mu_);
   absl::flat_hash_map<std::string, std::int64_t> selector_names_

@@ -24,11 +24,17 @@ absl::Status CheckByteCount(absl::string_view field, std::int64_t bytes,
                                 least, " to ", most));
 }
 
+absl::optional<ProcessInfo> DescribeProcess(const Handle& handle) {
+  if (handle.process == nullptr) {
+    return absl::nullopt;
+  }
+  return ProcessInfo{*handle.process, ExitOf(handle.fd.get())};
+}
+
 }  // namespace
 
 absl::Status Session::CheckNewHandles(
-    std::initializer_list<std::pair<absl::string_view, absl::string_view>>
-        fields_and_names) {
+    absl::Span<const FieldAndName> fields_and_names) {
   if (const absl::Status alive = Alive(); !alive.ok()) {
     return alive;
   }
@@ -46,7 +52,8 @@ absl::Status Session::CheckNewHandles(
   }
   const auto count = static_cast<std::int64_t>(fields_and_names.size());
   const std::int64_t limit = context_.limits->max_session_handles;
-  if (static_cast<std::int64_t>(handles_.size()) + count > limit) {
+  if (static_cast<std::int64_t>(handles_.size()) + reserved_handles_ + count >
+      limit) {
     return LimitReached("max_session_handles", limit, id_);
   }
   return context_.handles->TryTake(count, "max_handles");
@@ -176,7 +183,8 @@ HandleInfo Session::Describe(const Handle& handle) {
       .registrations = RegistrationsOf(handle.id),
       .age = absl::FromChrono(context_.clock->Now() - handle.created),
       .readiness = handle.readiness,
-      .path = handle.path};
+      .path = handle.path,
+      .process = DescribeProcess(handle)};
   if (handle.is_socket()) {
     info.socket = DescribeSocket(handle);
   }
@@ -184,6 +192,19 @@ HandleInfo Session::Describe(const Handle& handle) {
     info.timer = DescribeTimer(handle);
   }
   return info;
+}
+
+void Session::RemoveHandle(std::int64_t id,
+                           std::vector<ClosedChild>* children) {
+  const auto it = handles_.find(id);
+  Handle& handle = it->second;
+  if (handle.process != nullptr) {
+    children->emplace_back(std::move(handle.process), std::move(handle.fd));
+    --processes_;
+  }
+  handle_names_.erase(handle.name);
+  handles_.erase(it);
+  context_.handles->Return(1);
 }
 
 absl::StatusOr<ReadResult> Session::Read(const Reference& handle,
@@ -298,6 +319,7 @@ absl::StatusOr<std::vector<HandleInfo>> Session::ListHandles(
 
 absl::Status Session::CloseHandle(const Reference& handle) {
   Wakeups wakeups;
+  std::vector<ClosedChild> children;
   {
     MutexLock lock(&mu_);
     const absl::StatusOr<Handle*> found = FindHandle(handle);
@@ -311,10 +333,9 @@ absl::Status Session::CloseHandle(const Reference& handle) {
         AddWaiters(*entry, &wakeups);
       }
     }
-    handle_names_.erase((*found)->name);
-    handles_.erase(id);
-    context_.handles->Return(1);
+    RemoveHandle(id, &children);
   }
+  EndChildren(std::move(children));
   Wake(wakeups);
   return absl::OkStatus();
 }

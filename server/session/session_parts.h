@@ -26,6 +26,13 @@ struct Session::SelectorEntry {
   std::vector<StreamId> controls;  // a kqueue's Control calls in progress
 };
 
+// A child between the request and its handles.
+struct Session::PendingChild {
+  std::vector<std::string> names;  // the process's, then those of its ends
+  Process process;
+  std::vector<ServerEnd> ends;
+};
+
 struct Session::SelectLists {
   // One entry a distinct handle, with the sets it is in.
   struct Member {

@@ -48,11 +48,12 @@ absl::Status SessionEnded(absl::string_view reason, const Session& session,
 
 SessionTable::SessionTable(const Limits& limits, const Clock* clock,
                            Reactor* reactor, const Authority* authority,
-                           Observer observer)
+                           Children* children, Observer observer)
     : limits_(limits),
       clock_(clock),
       reactor_(reactor),
       authority_(authority),
+      children_(children),
       observer_(std::move(observer)),
       handles_(limits.max_handles) {}
 
@@ -80,7 +81,8 @@ std::shared_ptr<Account> SessionTable::AccountOf(const Principal& owner) {
   std::shared_ptr<Account> account = open.account.lock();
   if (account == nullptr) {
     account = std::make_shared<Account>(
-        owner.Key(), authority_->policy()->LimitsOf(owner, limits_), &handles_);
+        owner.Key(), authority_->policy()->LimitsOf(owner, limits_), &handles_,
+        &children_->quota());
     open = OpenAccount{owner, account};
   }
   return account;
@@ -137,6 +139,7 @@ absl::StatusOr<std::shared_ptr<Session>> SessionTable::Create(
                                   SessionContext{.clock = clock_,
                                                  .reactor = reactor_,
                                                  .authority = authority_,
+                                                 .children = children_,
                                                  .limits = limits,
                                                  .account = account,
                                                  .handles = &account->handles,

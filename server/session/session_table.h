@@ -40,11 +40,12 @@ class SessionTable {
   using Observer =
       std::function<void(absl::string_view what, const Session& session)>;
 
-  // `clock`, `reactor` and `authority` are borrowed. The reactor must be
-  // stopped before the table goes, and EndAll() called before the reactor
-  // stops.
+  // `clock`, `reactor`, `authority` and `children` are borrowed. The reactor
+  // must be stopped before the table goes, and EndAll() called before the
+  // reactor stops.
   SessionTable(const Limits& limits, const Clock* clock, Reactor* reactor,
-               const Authority* authority, Observer observer);
+               const Authority* authority, Children* children,
+               Observer observer);
 
   // Makes a session of `owner`'s, whose names are its own. A `detached` one is
   // made to be left alone: it may ask for up to max_detached_ttl_ms, and gets
@@ -125,6 +126,7 @@ class SessionTable {
   const Clock* const clock_;
   Reactor* const reactor_;
   const Authority* const authority_;
+  Children* const children_;
   const Observer observer_;
   Quota handles_;
   std::atomic<std::int64_t> last_id_{0};

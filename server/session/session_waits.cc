@@ -165,8 +165,24 @@ NamedResult Session::Name(Result result, bool with_names) {
       add(taken.handle_id);
     }
   }
+  named.exits = ExitsIn(result);
   named.result = std::move(result);
   return named;
+}
+
+std::vector<std::pair<std::size_t, ExitStatus>> Session::ExitsIn(
+    const Result& result) {
+  std::vector<std::pair<std::size_t, ExitStatus>> exits;
+  for (std::size_t i = 0; processes_ != 0 && i < result.events.size(); ++i) {
+    const auto handle = handles_.find(result.events[i].handle_id);
+    if (handle == handles_.end() || handle->second.process == nullptr) {
+      continue;
+    }
+    if (const auto exit = ExitOf(handle->second.fd.get()); exit.has_value()) {
+      exits.emplace_back(i, *exit);
+    }
+  }
+  return exits;
 }
 
 bool Session::HasCredit(StreamId wait_id) {

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -17,8 +18,11 @@
 #include "selector/events.h"
 #include "selector/kqueue/kevent.h"
 #include "server/handle/handle.h"
+#include "server/handle/process.h"
 #include "server/handle/socket_state.h"
 #include "server/handle/timer.h"
+#include "server/policy/policy.h"
+#include "server/process/child_ends.h"
 #include "server/session/reference.h"
 #include "server/wait/result.h"
 #include "server/wait/selector.h"
@@ -51,6 +55,12 @@ struct WriteRequest {
   absl::optional<std::uint64_t> count = {};
 };
 
+// A child process as it is now.
+struct ProcessInfo {
+  Process process;
+  absl::optional<ExitStatus> exit;
+};
+
 struct HandleInfo {
   std::int64_t id = 0;
   std::string name;
@@ -63,9 +73,27 @@ struct HandleInfo {
   std::size_t registrations = 0;
   absl::Duration age;
   ReadinessMark readiness = {};
-  absl::optional<SocketState> socket = {};  // of a socket
-  absl::optional<TimerState> timer = {};    // of a timer
-  std::string path = {};                    // of a file or a watch
+  absl::optional<SocketState> socket = {};   // of a socket
+  absl::optional<TimerState> timer = {};     // of a timer
+  std::string path = {};                     // of a file or a watch
+  absl::optional<ProcessInfo> process = {};  // of a process
+};
+
+// What a client asks for in a child process.
+struct ChildRequest {
+  std::string name;                  // of its handle
+  SpawnRequest program;              // what the policy judges
+  std::vector<std::string> inherit;  // variables of the server's environment
+  ChildEndsSpec ends;
+  OnClose on_close = OnClose::kKill;
+  absl::optional<absl::Duration> grace;
+};
+
+// A child that was started, and the server's ends of its descriptors.
+struct SpawnedChild {
+  HandleInfo process;
+  // With their roles: "in", "fd3".
+  std::vector<std::pair<std::string, HandleInfo>> ends;
 };
 
 struct SelectorInfo {
@@ -100,6 +128,8 @@ struct Change {
 struct NamedResult {
   Result result;
   std::vector<std::string> names;  // empty, or one for each event or kevent
+  // Of the processes that have ended, by their place among the events.
+  std::vector<std::pair<std::size_t, ExitStatus>> exits;
 };
 
 // Positions in the lists of a Select.

@@ -36,6 +36,7 @@ void ServerTest::Start(const server::Limits& limits) {
   host_ = std::make_unique<Peer>(address(), "");
   const int connected = [&] {
     host_->Must(&ServerInfo::GetServer, "");
+    WarmUpWith(*host_);
     return CountOpenDescriptors();
   }();
   WarmUp(address());

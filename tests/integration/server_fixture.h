@@ -27,6 +27,9 @@ class ServerTest : public testing::TestWithParam<Transport> {
 
   // Starts the server, once; for fixtures with limits of their own.
   void Start(const server::Limits& limits);
+  // Makes what a fixture uses beside the common things and is made once. `host`
+  // has no session.
+  virtual void WarmUpWith(Peer& /*host*/) {}
   // Ends the server before the test does, with grace enough for answers to go
   // out.
   void Stop() { server_->Shutdown(absl::Seconds(1)); }

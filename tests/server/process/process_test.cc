@@ -149,25 +149,27 @@ class Processes : public testing::Test {
     for (std::string& variable : ends->environment) {
       plan.environment.push_back(std::move(variable));
     }
-    EXPECT_TRUE(children_->TryTake());
+    EXPECT_TRUE(children_->quota().TryTake(1));
+    std::shared_ptr<const void> place(
+        children_.get(), [this](const void*) { children_->quota().Return(1); });
     const std::string program = plan.path;
     absl::StatusOr<LaunchedChild> child = TryLaunch(std::move(plan));
     if (!child.ok()) {
       ADD_FAILURE() << child.status();
-      children_->GiveBack();
       return Started{};
     }
     return Started{Process{.pid = child->pid,
                            .program = program,
                            .on_close = on_close,
                            .grace = grace,
-                           .terminal = ends->terminal},
+                           .terminal = ends->terminal,
+                           .place = std::move(place)},
                    std::move(child->pidfd), std::move(ends->server)};
   }
 
   void Close(Started& child) {
     child.ends.clear();
-    children_->Close(child.process, std::move(child.pidfd));
+    children_->Close(std::exchange(child.process, {}), std::move(child.pidfd));
   }
 
   // What a shell script writes to its standard output, and how it ends.

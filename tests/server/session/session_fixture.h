@@ -17,6 +17,7 @@
 #include "server/authority/authority.h"
 #include "server/policy/limits.h"
 #include "server/policy/principal.h"
+#include "server/process/children.h"
 #include "server/reactor/reactor.h"
 #include "server/session/session_table.h"
 #include "tests/server/reactor/fence.h"
@@ -101,7 +102,7 @@ class SessionTest : public testing::Test {
  private:
   std::unique_ptr<SessionTable> MakeTable(const Limits& limits) {
     return std::make_unique<SessionTable>(
-        limits, &clock_, reactor_.get(), &authority_,
+        limits, &clock_, reactor_.get(), &authority_, &children_,
         [this](absl::string_view what, const Session& session) {
           MutexLock lock(&mu_);
           observed_.push_back(absl::StrCat(what, " ", session.name()));
@@ -113,6 +114,7 @@ class SessionTest : public testing::Test {
 
  protected:
   // Of a private server: this process may do everything.
+  Children children_{10, &clock_, reactor_.get()};
   Authority authority_{
       std::make_shared<Policy>(Policy::Default(Mode::kPrivate, geteuid())), {}};
   std::unique_ptr<Reactor> reactor_ = *Reactor::Start(&clock_);

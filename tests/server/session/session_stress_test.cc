@@ -152,10 +152,12 @@ class SessionStressTest : public testing::Test {
 
   const RealClock clock_;
   std::unique_ptr<Reactor> reactor_ = *Reactor::Start(&clock_);
+  Children children_{10, &clock_, reactor_.get()};
   Authority authority_{
       std::make_shared<Policy>(Policy::Default(Mode::kPrivate, geteuid())), {}};
-  SessionTable table_{Limits(), &clock_, reactor_.get(), &authority_,
-                      [](absl::string_view, const Session&) {}};
+  SessionTable table_{Limits(),       &clock_,
+                      reactor_.get(), &authority_,
+                      &children_,     [](absl::string_view, const Session&) {}};
 };
 
 TEST_F(SessionStressTest, ManyThreadsOneSession) {
