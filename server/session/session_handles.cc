@@ -81,7 +81,16 @@ Handle& Session::AddHandle(Handle handle) {
   if (!handle.name.empty()) {
     handle_names_.emplace(handle.name, id);
   }
-  return handles_.emplace_hint(handles_.end(), id, std::move(handle))->second;
+  Handle& added =
+      handles_.emplace_hint(handles_.end(), id, std::move(handle))->second;
+  if (added.process != nullptr) {
+    for (const auto& [selector_id, entry] : selectors_) {
+      if (entry->queue != nullptr) {
+        entry->queue->AddChild(id, added.fd.get());
+      }
+    }
+  }
+  return added;
 }
 
 absl::StatusOr<HandleInfo> Session::MakeHandle(absl::string_view name,
@@ -159,7 +168,10 @@ Target Session::TargetOf(std::int64_t handle_id) {
   if (it == handles_.end()) {
     return {};
   }
-  return {.fd = it->second.fd.get(), .mark = &it->second.readiness};
+  Handle& handle = it->second;
+  return {.fd = handle.fd.get(),
+          .pid = handle.process != nullptr ? handle.process->pid : 0,
+          .mark = &handle.readiness};
 }
 
 std::size_t Session::RegistrationsOf(std::int64_t handle_id) const {
@@ -329,9 +341,9 @@ absl::Status Session::CloseHandle(const Reference& handle) {
     const std::int64_t id = (*found)->id;
     for (const auto& [selector_id, entry] : selectors_) {
       if (entry->source->Has(id)) {
-        entry->source->HandleClosed(id);
         AddWaiters(*entry, &wakeups);
       }
+      entry->source->HandleClosed(id);
     }
     RemoveHandle(id, &children);
   }

@@ -29,6 +29,11 @@ absl::StatusOr<Session::SelectorEntry*> Session::AddSelector(
       return queue.status();
     }
     entry->queue = *std::move(queue);
+    for (const auto& [handle_id, handle] : handles_) {
+      if (handle.process != nullptr) {
+        entry->queue->AddChild(handle_id, handle.fd.get());
+      }
+    }
     entry->source = entry->queue.get();
   } else {
     auto selector = Selector::Create(kind, most, id);
