@@ -57,13 +57,6 @@ T OrDie(absl::StatusOr<T> value) {
   return *std::move(value);
 }
 
-void OrDie(const absl::Status& status) {
-  if (!status.ok()) {
-    std::cerr << status << "\n";
-    exit(1);
-  }
-}
-
 template <class Round>
 double MedianOf(Round round) {
   std::vector<double> micros;

@@ -1,7 +1,5 @@
 // tests/integration/kqueue_net_test.cc: room: tests. kqueue across the network:
 // Control, and Wait on a KQUEUE selector.
-#include <signal.h>
-
 #include <cerrno>
 #include <cstdint>
 #include <future>
@@ -385,34 +383,6 @@ TEST_P(KqueueNet, HandleClosed) {
                 .selector()
                 .registrations(),
             0);
-}
-
-// ---- Processes.
-
-TEST_P(KqueueNet, AChildsEndIsToldByProcProcdescAndSigchld) {
-  peer().Must(&Handles::Spawn, "name: 'child' argv: '/bin/sleep' argv: '100'");
-  Change(On("child", evfilt::kProc, ev::kAdd,
-            absl::Substitute("fflags: $0", note::kExit)));
-  Change(On("child", evfilt::kProcdesc, ev::kAdd,
-            absl::Substitute("fflags: $0", note::kExit)));
-  Change(Of(SIGCHLD, evfilt::kSignal));
-  EXPECT_EQ(Collect(), "");
-
-  peer().Must(&Handles::Signal, "handle { name: 'child' } signal: 15");
-  std::set<std::string> seen;
-  while (seen.size() < 3) {
-    const auto answer = Control("timeout { seconds: 20 }");
-    ASSERT_THAT(answer, Succeeds());
-    ASSERT_GT(answer.response.kevents_size(), 0);
-    for (const v1::Kevent& kevent : answer.response.kevents()) {
-      seen.insert(Text(kevent));
-    }
-  }
-
-  EXPECT_THAT(seen, testing::ElementsAre("17,SIGNAL,CLEAR,-,1",
-                                         "child,PROC,ONESHOT|EOF,NOTE_EXIT,15",
-                                         "child,PROCDESC,ONESHOT|EOF,"
-                                         "NOTE_EXIT,15"));
 }
 
 // ---- Bad input.

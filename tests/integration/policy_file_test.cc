@@ -19,6 +19,7 @@ namespace farpoll {
 namespace {
 
 using testing::AllOf;
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::SizeIs;
 
@@ -236,6 +237,35 @@ TEST_F(PolicyFileTest, WithoutAnythingToReadAHangUpStopsTheServer) {
 }
 
 // ---- What a grant's objects allow, through the API.
+
+TEST_F(PolicyFileTest, OnlyGrantedTemplatesRun) {
+  const std::string grant =
+      absl::StrCat("grant { name: 'me' to { uid: ", getuid(), " } ");
+  Write(
+      "mode: 'system'"
+      " spawn_template { name: 'say' program: '/bin/echo' argument: 'h*' }" +
+      grant + "verb: 'spawn' spawn_template: 'say' }");
+  Farpolld farpolld(Flags());
+  {
+    Peer peer(farpolld.AwaitAddress());
+    const auto spawn = [&](const char* request) {
+      return peer.Call(&Handles::Spawn, request);
+    };
+    EXPECT_THAT(spawn("template: 'say' argv: 'hi'"), Succeeds());
+    EXPECT_THAT(spawn("template: 'say' argv: 'bye'"),
+                Fails(grpc::PERMISSION_DENIED, "EACCES", "POLICY_ARGUMENT"));
+    EXPECT_THAT(spawn("argv: '/bin/echo' argv: 'hi'"),
+                Fails(grpc::PERMISSION_DENIED, "EACCES", "POLICY_TEMPLATE"));
+    EXPECT_THAT(spawn("template: 'shell'"),
+                Fails(grpc::NOT_FOUND, "ENOENT", "TEMPLATE_UNKNOWN"));
+  }
+  ASSERT_EQ(farpolld.Stop(), 0);
+
+  EXPECT_THAT(Audited(), ElementsAre("allow spawn /bin/echo template:say",
+                                     "deny spawn say POLICY_ARGUMENT",
+                                     "deny spawn /bin/echo POLICY_TEMPLATE",
+                                     "deny spawn shell TEMPLATE_UNKNOWN"));
+}
 
 TEST_F(PolicyFileTest, OnlyGrantedRootsAndAddressesAreReached) {
   const std::string root = folder_.path() + "/root";

@@ -17,6 +17,7 @@
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "selector/kqueue/kevent.h"
 #include "server/policy/limits.h"
 #include "tests/integration/peer.h"
 #include "tests/integration/server_fixture.h"
@@ -108,6 +109,42 @@ class Processes : public ServerTest {
 
 // Whoever comes by TCP is nobody, and may start nothing.
 INSTANTIATE_TEST_SUITE_P(Over, Processes, testing::Values(Transport::kUnix));
+
+TEST_P(Processes, EndIsToldToAKqueueByProcProcdescAndSigchld) {
+  Spawn(
+      "name: 'child' argv: ['/bin/sleep', '100'] output: STDIO_NULL "
+      "errors: STDIO_NULL");
+  peer().MakeSelector("kq", "KQUEUE");
+  const auto control = [this](absl::string_view more) {
+    return peer().Must(
+        &Selectors::Control,
+        absl::StrCat("selector { name: 'kq' } with_names: true max_events: 8 ",
+                     more));
+  };
+  const v1::ControlResponse nothing = control(absl::Substitute(
+      "timeout {} changes { name: 'child' filter: $0 flags: 1 fflags: $1 } "
+      "changes { name: 'child' filter: $2 flags: 1 fflags: $1 } "
+      "changes { ident: $3 filter: $4 flags: 1 }",
+      evfilt::kProc, note::kExit, evfilt::kProcdesc, SIGCHLD, evfilt::kSignal));
+  EXPECT_EQ(nothing.kevents_size(), 0) << nothing.ShortDebugString();
+
+  peer().Must(&Handles::Signal, "handle { name: 'child' } signal: 15");
+
+  std::set<std::string> seen;
+  while (seen.size() < 3) {
+    const v1::ControlResponse answer = control("timeout { seconds: 20 }");
+    ASSERT_GT(answer.kevents_size(), 0);
+    for (const v1::Kevent& kevent : answer.kevents()) {
+      seen.insert(absl::StrCat(kevent.name(), " ", kevent.filter(), " ",
+                               kevent.data()));
+    }
+  }
+  EXPECT_THAT(
+      seen,
+      ElementsAre(absl::StrCat(" ", evfilt::kSignal, " 1"),
+                  absl::StrCat("child ", evfilt::kProc, " ", SIGTERM),
+                  absl::StrCat("child ", evfilt::kProcdesc, " ", SIGTERM)));
+}
 
 TEST_P(Processes, ReportHowTheyEndedInTheEventAndForEverAfter) {
   Spawn(Shell("exit 3"));

@@ -25,9 +25,13 @@ class LimitFieldTest : public testing::TestWithParam<LimitField> {
   Limits With(std::int64_t value) const {
     Limits limits;
     limits.default_ttl_ms = 1;
+    limits.default_grace_ms = 0;
     limits.*GetParam().value = value;
     if (GetParam().value == &Limits::default_ttl_ms) {
       limits.max_ttl_ms = std::max(limits.max_ttl_ms, value);
+    }
+    if (GetParam().value == &Limits::default_grace_ms) {
+      limits.max_grace_ms = std::max(limits.max_grace_ms, value);
     }
     return limits;
   }
