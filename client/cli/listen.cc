@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "client/cli/failure.h"
 #include "client/cli/made_handles.h"
 #include "client/cli/verbs.h"
@@ -39,7 +40,15 @@ absl::Status Run(Runtime& run, const Arguments& arguments) {
   if (!session.ok()) {
     return session.status();
   }
-  return ShowMade(run.out(), Make(**session, arguments));
+  absl::StatusOr<Handle> made = Make(**session, arguments);
+  if (!made.ok()) {
+    return made.status();
+  }
+  const absl::StatusOr<v1::Handle> socket = made->Describe();
+  if (socket.ok()) {
+    run.out().Note(absl::StrCat("listening on ", socket->socket().local()));
+  }
+  return ShowMade(run.out(), *made);
 }
 
 Action Declare(CLI::App& app) {
@@ -65,7 +74,7 @@ Verb ListenVerb() {
       "listen",
       groups::kMake,
       "listens for connections",
-      R"(  farpoll listen web 127.0.0.1:0     # any free port; the table shows which
+      R"(  farpoll listen web 127.0.0.1:0     # any free port; a note says which
   farpoll listen door unix:/run/user/1000/door
   farpoll listen dns 127.0.0.1:5353 --datagram
   farpoll wait web:r && farpoll accept client web

@@ -367,7 +367,8 @@ TEST_P(HandleKinds, AFullDescriptorTableIsSaidByEveryMaker) {
   for (const grpc::Status& status : statuses()) {
     EXPECT_THAT(status, Fails(grpc::RESOURCE_EXHAUSTED, "EMFILE", ""));
   }
-  EXPECT_EQ(CountOpenDescriptors(), before);
+  // Fewer is fine: what the warm-up used may have been closed meanwhile.
+  EXPECT_LE(CountOpenDescriptors(), before);
   EXPECT_TRUE(Accept("served").has_handle());
 }
 

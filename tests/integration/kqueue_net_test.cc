@@ -215,6 +215,20 @@ TEST_P(KqueueNet, SeveralControlsWaitAndOneGetsTheEvent) {
   EXPECT_EQ(seen.count("1,USER,CLEAR,-,0"), 4u);
 }
 
+TEST_P(KqueueNet, AnotherClientOfTheSessionSharesTheQueue) {
+  Peer other(address(), peer().session());
+  auto answer = std::async(std::launch::async, [&] {
+    return other.Must(&Selectors::Control,
+                      "selector { name: 'kq' } with_names: true max_events: 1");
+  });
+  Await([this] { return peer().Waiting("kq"); }, "the other's Control waits");
+  Change(On("in", evfilt::kRead));
+
+  peer().Write("out", "x");
+
+  EXPECT_EQ(Kevents(answer.get()), "in,READ,-,-,1");
+}
+
 TEST_P(KqueueNet, ACancelledControlLosesNothing) {
   Change(On("in", evfilt::kRead, ev::kAdd | ev::kClear));
   grpc::ClientContext context;
