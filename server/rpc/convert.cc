@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "base/errno_status.h"
+#include "google/rpc/error_details.pb.h"
 
 namespace farpoll::server {
 namespace {
@@ -29,6 +30,18 @@ v1::ErrorInfo ToErrorInfo(const absl::Status& status) {
   info.set_errno_number(detail.number);
   info.set_reason(detail.reason);
   info.set_subject(detail.subject);
+  return info;
+}
+
+// When a call that `status` refuses may be tried again; none when no span is
+// better than another. A server that stops has often a successor, soon.
+absl::optional<google::rpc::RetryInfo> RetryAfter(const absl::Status& status) {
+  if (status.code() != absl::StatusCode::kUnavailable ||
+      DetailOf(status).reason != "SERVER_STOPPING") {
+    return absl::nullopt;
+  }
+  google::rpc::RetryInfo info;
+  info.mutable_retry_delay()->set_seconds(1);
   return info;
 }
 
@@ -99,6 +112,9 @@ grpc::Status ToGrpc(const absl::Status& status) {
   detail.set_code(static_cast<int>(status.code()));
   detail.set_message(message);
   detail.add_details()->PackFrom(ToErrorInfo(status));
+  if (const auto retry = RetryAfter(status); retry.has_value()) {
+    detail.add_details()->PackFrom(*retry);
+  }
   return grpc::Status(static_cast<grpc::StatusCode>(status.code()), message,
                       detail.SerializeAsString());
 }

@@ -45,11 +45,8 @@ absl::Status Waiter::Begin(const WaitOptions& options, MonotonicTime now,
   }
   options_ = options;
   credits_ = 0;
-  const auto kept = std::count_if(
-      unacked_.begin(), unacked_.end(),
-      [seen](const Result& result) { return result.sequence > seen; });
-  const absl::Status good =
-      CheckCredits(options.credits, static_cast<std::size_t>(kept));
+  // What is kept counts when it is sent again, since that uses a credit up.
+  const absl::Status good = CheckCredits(options.credits, 0);
   if (!good.ok()) {
     return good;
   }
@@ -60,7 +57,7 @@ absl::Status Waiter::Begin(const WaitOptions& options, MonotonicTime now,
   }
   active_ = true;
   credits_ = options.credits;
-  resend_ = 0;
+  sent_ = 0;
   UpdateQuiet();
   Forget(seen);
   StartCredit(now);
@@ -79,7 +76,8 @@ absl::Status Waiter::Grant(std::int64_t acknowledge, std::int64_t credits,
   if (acknowledge < 0 || acknowledge > last_sequence_) {
     return NeverSent(acknowledge, last_sequence_);
   }
-  const auto left = std::count_if(unacked_.begin(), unacked_.end(),
+  const auto sent_end = unacked_.begin() + static_cast<std::ptrdiff_t>(sent_);
+  const auto left = std::count_if(unacked_.begin(), sent_end,
                                   [acknowledge](const Result& result) {
                                     return result.sequence > acknowledge;
                                   });
@@ -102,7 +100,7 @@ void Waiter::Forget(std::int64_t acknowledge) {
   while (!unacked_.empty() && unacked_.front().sequence <= acknowledge) {
     source_->Acknowledge(unacked_.front());
     unacked_.pop_front();
-    resend_ -= std::min<std::size_t>(resend_, 1);
+    sent_ -= std::min<std::size_t>(sent_, 1);
   }
 }
 
@@ -111,7 +109,7 @@ void Waiter::StartCredit(MonotonicTime now) {
 }
 
 void Waiter::UpdateQuiet() {
-  if (credits_ + static_cast<std::int64_t>(unacked_.size()) <= 1) {
+  if (credits_ + static_cast<std::int64_t>(sent_) <= 1) {
     return;  // once on, it stays on for this wait
   }
   source_->SetQuiet(true, unacked_);
@@ -120,22 +118,22 @@ void Waiter::UpdateQuiet() {
 Result Waiter::Number(Result result, MonotonicTime now) {
   result.sequence = ++last_sequence_;
   result.sampled_at = now;
+  unacked_.push_back(std::move(result));
+  return Send(now);
+}
+
+Result Waiter::Send(MonotonicTime now) {
   --credits_;
   StartCredit(now);
-  unacked_.push_back(result);
-  resend_ = unacked_.size();
-  return result;
+  return unacked_[sent_++];
 }
 
 absl::optional<Result> Waiter::Take(MonotonicTime now) {
-  if (!active_) {
+  if (!active_ || credits_ == 0) {
     return absl::nullopt;
   }
-  if (resend_ < unacked_.size()) {
-    return unacked_[resend_++];
-  }
-  if (credits_ == 0) {
-    return absl::nullopt;
+  if (sent_ < unacked_.size()) {
+    return Send(now);
   }
   Result result;
   result.sequence = last_sequence_ + 1;

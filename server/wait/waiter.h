@@ -22,9 +22,10 @@
 namespace farpoll::server {
 
 struct WaitOptions {
-  std::int64_t credits = 1;      // at the start
-  std::int64_t max_credits = 1;  // credits and unacknowledged results together
-  std::size_t max_events = 1;    // in one result
+  std::int64_t credits = 1;  // at the start
+  // Credits, and results sent but not acknowledged, together.
+  std::int64_t max_credits = 1;
+  std::size_t max_events = 1;  // in one result
   // How long a credit may wait; infinite for ever.
   absl::Duration timeout = absl::InfiniteDuration();
   // Resume after this sequence; absent: start afresh.
@@ -40,7 +41,8 @@ class Waiter {
 
   bool active() const { return active_; }
 
-  // Begins a wait.
+  // Begins a wait. One that resumes sends what is kept first, each result for a
+  // credit as a new one, so that its client gets no more than it asked for.
   //   Errors: FAILED_PRECONDITION (EBUSY) while another is active;
   //     INVALID_ARGUMENT for credits not from 1 to what max_credits leaves, or
   //     a resume position that was never sent.
@@ -82,7 +84,10 @@ class Waiter {
   // Asks level-triggered registrations to wait for their acknowledgement once
   // more than one result can be on the way.
   void UpdateQuiet();
+  // Gives a new result its number and sends it.
   Result Number(Result result, MonotonicTime now);
+  // Sends the first result that this wait has not sent, for a credit.
+  Result Send(MonotonicTime now);
 
   Source* const source_;
   bool active_ = false;
@@ -90,7 +95,7 @@ class Waiter {
   std::int64_t credits_ = 0;
   std::int64_t last_sequence_ = 0;
   std::deque<Result> unacked_;
-  std::size_t resend_ = 0;  // of unacked_, how many were sent in this wait
+  std::size_t sent_ = 0;  // of unacked_, how many were sent in this wait
   MonotonicTime deadline_ = kNever;
 };
 

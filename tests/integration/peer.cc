@@ -42,7 +42,7 @@ v1::ErrorInfo InfoOf(const grpc::Status& status) {
   v1::StatusDetail detail;
   v1::ErrorInfo info;
   if (detail.ParseFromString(status.error_details()) &&
-      detail.details_size() == 1) {
+      detail.details_size() >= 1) {
     detail.details(0).UnpackTo(&info);
   }
   return info;

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "gmock/gmock.h"
+#include "google/rpc/error_details.pb.h"
 #include "gtest/gtest.h"
 #include "tests/support/status_matchers.h"
 
@@ -53,6 +54,19 @@ TEST(ToGrpcTest, AnErrorWithoutErrnoNamesNone) {
   EXPECT_EQ(error.message(), "the client is gone");
   EXPECT_EQ(error.info().errno_name(), "");
   EXPECT_EQ(error.info().errno_number(), 0);
+}
+
+TEST(ToGrpcTest, AStoppingServerSaysWhenToTryAgain) {
+  const grpc::Status status =
+      ToGrpc(MakeError(absl::StatusCode::kUnavailable, 0, "SERVER_STOPPING",
+                       "server", "the server is stopping"));
+
+  v1::StatusDetail detail;
+  ASSERT_TRUE(detail.ParseFromString(status.error_details()));
+  ASSERT_EQ(detail.details_size(), 2);
+  google::rpc::RetryInfo retry;
+  ASSERT_TRUE(detail.details(1).UnpackTo(&retry));
+  EXPECT_EQ(retry.retry_delay().seconds(), 1);
 }
 
 // ---- References.

@@ -318,7 +318,7 @@ TEST_F(WaiterTest, ResumeSendsAgainWhatWasNotAcknowledged) {
   Must(2);
   waiter_.End();
 
-  ASSERT_THAT(Begin({.credits = 1, .resume_after = 1}), IsOk());
+  ASSERT_THAT(Begin({.credits = 2, .resume_after = 1}), IsOk());
 
   EXPECT_THAT(Must(2), ElementsAre(Saw(2, kIn)));
   EXPECT_EQ(Take(), absl::nullopt);
@@ -361,14 +361,58 @@ TEST_F(WaiterTest, ResumeFromTheFutureIsRefused) {
   EXPECT_FALSE(waiter_.active());
 }
 
-TEST_F(WaiterTest, ResumeLeavesRoomForWhatIsSentAgain) {
-  Ready(1);
-  ASSERT_THAT(Begin({.credits = 1}), IsOk());
+TEST_F(WaiterTest, AResultSentAgainUsesACredit) {
+  Pipe& pipe = Ready(1, Trigger::kEdge);
+  ASSERT_THAT(Begin({.credits = 2}), IsOk());
   Must(1);
+  Write(pipe.writer(), "y");
+  Must(2);
   waiter_.End();
 
-  EXPECT_THAT(Begin({.credits = kWindow, .resume_after = 0}), HasErrno(EINVAL));
-  EXPECT_THAT(Begin({.credits = kWindow - 1, .resume_after = 0}), IsOk());
+  ASSERT_THAT(Begin({.credits = 1, .resume_after = 0}), IsOk());
+
+  Must(1);
+  EXPECT_FALSE(waiter_.wants_readiness());
+  EXPECT_EQ(Take(), absl::nullopt);
+  ASSERT_THAT(Grant(1, 1), IsOk());
+  Must(2);
+  EXPECT_EQ(Take(), absl::nullopt);
+}
+
+TEST_F(WaiterTest, AWholeWindowOfUnacknowledgedResultsIsResumed) {
+  Pipe& pipe = Ready(1, Trigger::kEdge);
+  ASSERT_THAT(Begin({.credits = kWindow}), IsOk());
+  for (std::int64_t sequence = 1; sequence <= kWindow; ++sequence) {
+    Must(sequence);
+    Write(pipe.writer(), "y");
+  }
+  waiter_.End();
+
+  ASSERT_THAT(Begin({.credits = kWindow, .resume_after = 0}), IsOk());
+
+  for (std::int64_t sequence = 1; sequence <= kWindow; ++sequence) {
+    Must(sequence);
+  }
+  EXPECT_EQ(Take(), absl::nullopt);
+  ASSERT_THAT(Grant(kWindow, kWindow), IsOk());
+  EXPECT_THAT(Must(kWindow + 1), ElementsAre(Saw(1, kIn)));
+}
+
+TEST_F(WaiterTest, WhatIsKeptMayBeAcknowledgedBeforeItIsSentAgain) {
+  Pipe& pipe = Ready(1, Trigger::kEdge);
+  ASSERT_THAT(Begin({.credits = 3}), IsOk());
+  for (std::int64_t sequence = 1; sequence <= 3; ++sequence) {
+    Must(sequence);
+    Write(pipe.writer(), "y");
+  }
+  waiter_.End();
+  ASSERT_THAT(Begin({.credits = 1, .resume_after = 0}), IsOk());
+  Must(1);
+
+  ASSERT_THAT(Grant(2, kWindow), IsOk());
+
+  Must(3);
+  EXPECT_THAT(Must(4), ElementsAre(Saw(1, kIn)));
 }
 
 TEST_F(WaiterTest, AFreshWaitArmsAgainWhatWasNotAcknowledged) {
