@@ -36,7 +36,10 @@ void WaitStream::OnReadDone(bool ok) {
   // and start the next read into request_.
   const bool answer_first = request_.changes_size() != 0;
   if (const absl::Status served = Serve(); !served.ok()) {
-    End(served);
+    // A wait that ended while its client spoke: OnEnded() tells it why.
+    if (request_.has_open() || DetailOf(served).reason != "CLOSED") {
+      End(served);
+    }
     return;
   }
   if (!answer_first) {
@@ -109,8 +112,8 @@ absl::Status WaitStream::Open(const v1::WaitOpen& open) {
     MutexLock lock(&mu_);
     session_ = *std::move(session);
     wait_ = *id;
+    announce_ = true;
   }
-  StartSendInitialMetadata();  // tells the client that the wait is on
   return absl::OkStatus();
 }
 
@@ -184,6 +187,7 @@ void WaitStream::Pump() {
     std::shared_ptr<Session> session;
     StreamId wait = 0;
     bool reads_done = false;
+    bool announce = false;
     {
       MutexLock lock(&mu_);
       look_again_ = false;
@@ -194,6 +198,10 @@ void WaitStream::Pump() {
       session = session_;
       wait = wait_;
       reads_done = reads_done_;
+      announce = std::exchange(announce_, false);
+    }
+    if (announce) {
+      StartSendInitialMetadata();  // tells the client that the wait is on
     }
     if (NextResponse()) {
       StartWrite(&response_);  // OnWriteDone() goes on

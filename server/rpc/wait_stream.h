@@ -77,6 +77,9 @@ class WaitStream final
   bool look_again_ ABSL_GUARDED_BY(mu_) = false;
   bool reads_done_ ABSL_GUARDED_BY(mu_) = false;
   bool finished_ ABSL_GUARDED_BY(mu_) = false;
+  // The wait is on, and the client is to be told: by Pump(), since gRPC does
+  // not take it after a write or the end.
+  bool announce_ ABSL_GUARDED_BY(mu_) = false;
   absl::optional<absl::Status> end_ ABSL_GUARDED_BY(mu_);
   // The answer to the changes of the last message. No further message is read
   // before it is on its way, so there is never more than one.
