@@ -29,6 +29,19 @@ Connection::Call::~Call() {
   connection_.in_progress_.erase(&context_);
 }
 
+void Connection::EndOnCancel(Pause* pause) {
+  MutexLock lock(&mutex_);
+  pauses_.insert(pause);
+  if (cancelled_) {
+    pause->End();
+  }
+}
+
+void Connection::Forget(Pause* pause) {
+  MutexLock lock(&mutex_);
+  pauses_.erase(pause);
+}
+
 absl::StatusOr<UniqueFd> Connection::Fetch(const v1::PassingRequest& request) {
   absl::StatusOr<PassingAnswer> answer = Passing(request, {});
   if (!answer.ok()) {
@@ -43,6 +56,9 @@ absl::StatusOr<UniqueFd> Connection::Fetch(const v1::PassingRequest& request) {
 void Connection::Cancel() {
   MutexLock lock(&mutex_);
   cancelled_ = true;
+  for (Pause* pause : pauses_) {
+    pause->End();
+  }
   for (grpc::ClientContext* context : in_progress_) {
     context->TryCancel();
   }

@@ -17,6 +17,7 @@
 #include "absl/types/span.h"
 #include "base/mutex.h"
 #include "client/passing.h"
+#include "client/pause.h"
 #include "client/status.h"
 #include "farpoll/v1/handle.grpc.pb.h"
 #include "farpoll/v1/selector.grpc.pb.h"
@@ -47,6 +48,11 @@ class Connection {
     Connection& connection_;
     grpc::ClientContext context_;
   };
+
+  // Has Cancel() end `pause`, and ends it now when Cancel() was called.
+  // Borrowed until Forget().
+  void EndOnCancel(Pause* pause) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Forget(Pause* pause) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // A unary call: Unary(handles(), &v1::HandleService::Stub::Read, request).
   template <typename Stub, typename Request, typename Response>
@@ -121,6 +127,7 @@ class Connection {
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
   absl::flat_hash_set<grpc::ClientContext*> in_progress_
       ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_set<Pause*> pauses_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace farpoll::client

@@ -1,92 +1,213 @@
 #include "client/event_stream.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "base/mutex.h"
 #include "client/connection.h"
+#include "client/convert.h"
+#include "client/pause.h"
+#include "client/wait_call.h"
 
 namespace farpoll::client {
 
-// The gRPC side of a stream.
-class EventStream::Wire {
+// A wait over one call after another.
+class EventStream::State {
  public:
-  explicit Wire(std::shared_ptr<Connection> connection)
-      : connection_(std::move(connection)),
-        call_(*connection_, absl::InfiniteDuration()),
-        stream_(connection_->selectors().Wait(&call_.context())) {}
+  State(std::shared_ptr<Connection> connection, v1::WaitOpen open,
+        Timeout timeout, const absl::optional<RetryOptions>& retry);
+  ~State() { connection_->Forget(&pause_); }
 
-  ~Wire() {
-    if (!over_) {
-      call_.context().TryCancel();
-      (void)stream_->Finish();
-    }
-  }
+  absl::Status Open();
+  const WaitResult* Next();
+  void Cancel() ABSL_LOCKS_EXCLUDED(mutex_);
 
-  absl::Status Open(const v1::WaitOpen& open) {
-    v1::WaitRequest request;
-    *request.mutable_open() = open;
-    if (!stream_->Write(request)) {
-      Finish();
-    }
-    return status_;
-  }
-
-  const WaitResult* Next() {
-    if (over_ || (has_result_ && !Grant())) {
-      return nullptr;
-    }
-    v1::WaitResponse response;
-    do {
-      if (!stream_->Read(&response)) {
-        Finish();
-        return nullptr;
-      }
-    } while (response.sequence() == 0);  // answers to changes: none asked here
-    result_.position = {response.epoch(), response.sequence()};
-    result_.sampled_at_ns = response.sampled_at_ns();
-    result_.events.clear();
-    for (const v1::Event& event : response.events()) {
-      result_.events.push_back(EventFromProto(event));
-    }
-    result_.kevents.clear();
-    for (const v1::Kevent& kevent : response.kevents()) {
-      result_.kevents.push_back(KeventFromProto(kevent));
-    }
-    has_result_ = true;
-    return &result_;
-  }
-
-  void Cancel() { call_.context().TryCancel(); }
   const absl::Status& status() const { return status_; }
   WaitPosition position() const { return result_.position; }
+  std::int64_t reconnects() const { return reconnects_; }
 
  private:
-  // Acknowledges the last result and asks for one more.
-  bool Grant() {
-    v1::WaitRequest request;
-    request.mutable_grant()->set_acknowledge(result_.position.sequence);
-    request.mutable_grant()->set_credits(1);
-    if (!stream_->Write(request)) {
-      Finish();
-      return false;
-    }
-    return true;
-  }
+  // What there is to do after a call's end.
+  enum class Turn { kGoOn, kTimedOut, kOver };
 
-  void Finish() {
-    over_ = true;
-    status_ = FromGrpc(stream_->Finish());
-  }
+  bool lasts() const { return retry_.has_value(); }
+  // Starts a call that goes on after the last result that was handed out.
+  void Call() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Calls again after a pause, if that is of use.
+  Turn Recover(MonotonicTime due);
+  const WaitResult* End(absl::Status status);
+  const WaitResult* HandOut(const v1::WaitResponse& response);
+  const WaitResult* TimedOut();
 
   const std::shared_ptr<Connection> connection_;
-  Connection::Call call_;
-  const std::unique_ptr<
-      grpc::ClientReaderWriter<v1::WaitRequest, v1::WaitResponse>>
-      stream_;
+  const v1::WaitOpen open_;
+  const Timeout timeout_;
+  const RealClock clock_;
+  absl::optional<Retry> retry_;
+  Pause pause_;  // ended: cancelled
+
+  Mutex mutex_;
+  // Changed by the reader under the lock, for Cancel() alone.
+  std::unique_ptr<WaitCall> call_;
+  MonotonicTime call_at_ = kNever;  // the next attempt; kNever: not decided
+
   WaitResult result_;
-  bool has_result_ = false;
+  bool owed_ = false;  // result_ is to be acknowledged
   bool over_ = false;
   absl::Status status_;
+  std::int64_t reconnects_ = 0;
 };
+
+EventStream::State::State(std::shared_ptr<Connection> connection,
+                          v1::WaitOpen open, Timeout timeout,
+                          const absl::optional<RetryOptions>& retry)
+    : connection_(std::move(connection)),
+      open_(std::move(open)),
+      timeout_(timeout) {
+  if (retry.has_value()) {
+    retry_.emplace(*retry);
+  }
+  connection_->EndOnCancel(&pause_);
+}
+
+absl::Status EventStream::State::Open() {
+  Call();
+  const MonotonicTime due =
+      lasts() ? DeadlineAfter(clock_.Now(), connection_->call_timeout())
+              : kNever;
+  if (call_->Send(due) == WaitCall::Step::kOver && !lasts()) {
+    return call_->status();
+  }
+  return absl::OkStatus();
+}
+
+void EventStream::State::Call() {
+  v1::WaitOpen open = open_;
+  if (result_.position.sequence != 0) {
+    open.mutable_resume_after()->set_epoch(result_.position.epoch);
+    open.mutable_resume_after()->set_sequence(result_.position.sequence);
+  }
+  auto call = std::make_unique<WaitCall>(*connection_, open);
+  MutexLock lock(&mutex_);
+  std::swap(call_, call);
+  if (pause_.ended()) {
+    call_->Cancel();
+  }
+}
+
+void EventStream::State::Cancel() {
+  pause_.End();
+  MutexLock lock(&mutex_);
+  call_->Cancel();
+}
+
+const WaitResult* EventStream::State::Next() {
+  if (over_) {
+    return nullptr;
+  }
+  if (std::exchange(owed_, false)) {
+    call_->Grant(result_.position.sequence);
+  }
+  MonotonicTime due = kNever;
+  if (lasts() && timeout_.kind() == Timeout::Kind::kFinite) {
+    due = DeadlineAfter(clock_.Now(), timeout_.span());
+  }
+  // The server knows best when the time is over, so it has longer to say so;
+  // but not when it counts from the time of another attempt.
+  MonotonicTime patience = DeadlineAfter(due, connection_->call_timeout());
+  for (;;) {
+    v1::WaitResponse response;
+    const WaitCall::Step step = call_->Read(&response, patience);
+    if (step == WaitCall::Step::kDeadline) {
+      return TimedOut();
+    }
+    if (step == WaitCall::Step::kOver) {
+      switch (Recover(due)) {
+        case Turn::kGoOn:
+          patience = due;
+          continue;
+        case Turn::kTimedOut:
+          return TimedOut();
+        case Turn::kOver:
+          return nullptr;
+      }
+    }
+    if (response.sequence() == 0) {
+      continue;  // the answer to changes: none asked here
+    }
+    if (lasts()) {
+      retry_->Succeeded();
+      if (response.timed_out() && due != kNever && clock_.Now() < due) {
+        // Of a credit granted before this call began.
+        result_.position = {response.epoch(), response.sequence()};
+        call_->Grant(response.sequence());
+        continue;
+      }
+    }
+    return HandOut(response);
+  }
+}
+
+EventStream::State::Turn EventStream::State::Recover(MonotonicTime due) {
+  if (pause_.ended()) {
+    End(absl::CancelledError("the wait was cancelled"));
+    return Turn::kOver;
+  }
+  if (!lasts()) {
+    End(call_->status());
+    return Turn::kOver;
+  }
+  if (call_at_ == kNever) {
+    const MonotonicTime now = clock_.Now();
+    const absl::optional<absl::Duration> pause =
+        retry_->PauseAfter(call_->status(), now);
+    if (!pause.has_value()) {
+      End(Told(call_->status()));
+      return Turn::kOver;
+    }
+    call_at_ = DeadlineAfter(now, *pause);
+  }
+  pause_.Last(std::min(call_at_, due));
+  if (pause_.ended()) {
+    End(absl::CancelledError("the wait was cancelled"));
+    return Turn::kOver;
+  }
+  if (clock_.Now() < call_at_) {
+    return Turn::kTimedOut;
+  }
+  call_at_ = kNever;
+  ++reconnects_;
+  Call();
+  return Turn::kGoOn;
+}
+
+const WaitResult* EventStream::State::End(absl::Status status) {
+  over_ = true;
+  status_ = std::move(status);
+  return nullptr;
+}
+
+const WaitResult* EventStream::State::TimedOut() {
+  result_.events.clear();
+  result_.kevents.clear();
+  return &result_;
+}
+
+const WaitResult* EventStream::State::HandOut(
+    const v1::WaitResponse& response) {
+  result_.position = {response.epoch(), response.sequence()};
+  result_.sampled_at_ns = response.sampled_at_ns();
+  result_.events.clear();
+  for (const v1::Event& event : response.events()) {
+    result_.events.push_back(EventFromProto(event));
+  }
+  result_.kevents.clear();
+  for (const v1::Kevent& kevent : response.kevents()) {
+    result_.kevents.push_back(KeventFromProto(kevent));
+  }
+  owed_ = true;
+  return &result_;
+}
 
 ExitStatus ExitFromProto(const v1::ExitStatus& exit) {
   return ExitStatus{exit.code(), exit.signal(), exit.core_dumped()};
@@ -118,24 +239,42 @@ NamedKevent KeventFromProto(const v1::Kevent& kevent) {
 }
 
 absl::StatusOr<EventStream> EventStream::Open(
-    std::shared_ptr<Connection> connection, const v1::WaitOpen& open) {
-  auto wire = std::make_unique<Wire>(std::move(connection));
-  const absl::Status status = wire->Open(open);
-  if (!status.ok()) {
-    return status;
+    std::shared_ptr<Connection> connection, v1::WaitOpen open,
+    const WaitOptions& options, const absl::optional<RetryOptions>& retry) {
+  open.set_credits(options.credits);
+  open.set_max_events(options.max_events);
+  open.set_with_names(true);
+  if (options.resume_after.has_value()) {
+    open.mutable_resume_after()->set_epoch(options.resume_after->epoch);
+    open.mutable_resume_after()->set_sequence(options.resume_after->sequence);
   }
-  return EventStream(std::move(wire));
+  const auto wire_timeout = ToProto(options.timeout);
+  if (!wire_timeout.ok()) {
+    return wire_timeout.status();
+  }
+  if (wire_timeout->has_value()) {
+    *open.mutable_timeout() = **wire_timeout;
+  }
+  auto state = std::make_unique<State>(std::move(connection), std::move(open),
+                                       options.timeout, retry);
+  const absl::Status opened = state->Open();
+  if (!opened.ok()) {
+    return opened;
+  }
+  return EventStream(std::move(state));
 }
 
-EventStream::EventStream(std::unique_ptr<Wire> wire) : wire_(std::move(wire)) {}
+EventStream::EventStream(std::unique_ptr<State> state)
+    : state_(std::move(state)) {}
 EventStream::EventStream(EventStream&&) noexcept = default;
 EventStream& EventStream::operator=(EventStream&&) noexcept = default;
 EventStream::~EventStream() = default;
 
-const WaitResult* EventStream::Next() { return wire_->Next(); }
-void EventStream::Cancel() { wire_->Cancel(); }
-const absl::Status& EventStream::status() const { return wire_->status(); }
-WaitPosition EventStream::position() const { return wire_->position(); }
+const WaitResult* EventStream::Next() { return state_->Next(); }
+void EventStream::Cancel() { state_->Cancel(); }
+const absl::Status& EventStream::status() const { return state_->status(); }
+WaitPosition EventStream::position() const { return state_->position(); }
+std::int64_t EventStream::reconnects() const { return state_->reconnects(); }
 
 void EventStream::Iterator::Settle() {
   if (result_ != nullptr && index_ < result_->events.size()) {

@@ -4,8 +4,12 @@
 //   for (const Event& event : stream) { ... }
 //   if (!stream.status().ok()) { ... }
 //
+// One that Selector::Wait() opened ends with its connection. One of
+// Selector::WaitFor() outlives it: it connects again, resumes after what was
+// dealt with, and hands each result out once.
+//
 // Threads: one reader; Cancel() from any thread.
-// Source: farpoll/v1/selector.proto, Wait.
+// Source: farpoll/v1/selector.proto, Wait; docs/streams.md.
 #ifndef FARPOLL_CLIENT_EVENT_STREAM_H_
 #define FARPOLL_CLIENT_EVENT_STREAM_H_
 
@@ -19,6 +23,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/optional.h"
 #include "base/timeout.h"
+#include "client/retry.h"
 #include "farpoll/v1/event.pb.h"
 #include "farpoll/v1/selector.pb.h"
 #include "selector/events.h"
@@ -99,8 +104,13 @@ struct WaitResult {
 
 class EventStream {
  public:
+  // Opens a wait as `options` say, on the session and selector of `open`. With
+  // `retry` it outlives its connections.
+  //   Errors: without `retry`, of the opening call; INVALID_ARGUMENT (EINVAL)
+  //     for a timeout that is no number.
   static absl::StatusOr<EventStream> Open(
-      std::shared_ptr<Connection> connection, const v1::WaitOpen& open);
+      std::shared_ptr<Connection> connection, v1::WaitOpen open,
+      const WaitOptions& options, const absl::optional<RetryOptions>& retry);
   EventStream(EventStream&&) noexcept;
   EventStream& operator=(EventStream&&) noexcept;
   // Ends the wait; what was not acknowledged will be reported again.
@@ -108,6 +118,9 @@ class EventStream {
 
   // Acknowledges the result before, grants a credit and blocks for the next
   // result; null when the stream is over. Ownership: valid until the next call.
+  // A timeout is a result without events. One of WaitFor() has it also while
+  // the server is away, and from a server that does not answer, after the
+  // client's call_timeout more; position() is then what it was.
   const WaitResult* Next();
 
   // One event after another, over results. At the end of a result it does what
@@ -141,15 +154,22 @@ class EventStream {
   // Ends the stream: Next() returns null, status() is CANCELLED.
   void Cancel();
 
-  // Why the stream is over: OK after a timeout, and before the end.
+  // Why the stream is over: OK after a timeout, and before the end. Of one of
+  // WaitFor():
+  //   NOT_FOUND with the reason: the session or the selector is gone, or the
+  //     server is another one; FAILED_PRECONDITION (EBUSY), ABORTED: another
+  //     wait has the selector; CANCELLED; UNAVAILABLE after
+  //     RetryOptions::give_up_after; what the server refuses for good.
   const absl::Status& status() const;
   // The last result handed out; what to resume after once it is dealt with.
   WaitPosition position() const;
+  // How often the wait was cut and taken up again.
+  std::int64_t reconnects() const;
 
  private:
-  class Wire;
-  explicit EventStream(std::unique_ptr<Wire> wire);
-  std::unique_ptr<Wire> wire_;
+  class State;
+  explicit EventStream(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace farpoll::client

@@ -195,25 +195,20 @@ absl::StatusOr<std::vector<NamedKevent>> Selector::Control(
   return kevents;
 }
 
-absl::StatusOr<EventStream> Selector::Wait(const WaitOptions& options) {
+v1::WaitOpen Selector::ToOpen() const {
   v1::WaitOpen open;
   open.set_session(session_);
   *open.mutable_selector() = ref_;
-  open.set_credits(options.credits);
-  open.set_max_events(options.max_events);
-  open.set_with_names(true);
-  if (options.resume_after.has_value()) {
-    open.mutable_resume_after()->set_epoch(options.resume_after->epoch);
-    open.mutable_resume_after()->set_sequence(options.resume_after->sequence);
-  }
-  const auto wire_timeout = ToProto(options.timeout);
-  if (!wire_timeout.ok()) {
-    return wire_timeout.status();
-  }
-  if (wire_timeout->has_value()) {
-    *open.mutable_timeout() = **wire_timeout;
-  }
-  return EventStream::Open(connection_, open);
+  return open;
+}
+
+absl::StatusOr<EventStream> Selector::Wait(const WaitOptions& options) {
+  return EventStream::Open(connection_, ToOpen(), options, absl::nullopt);
+}
+
+absl::StatusOr<EventStream> Selector::WaitFor(const WaitOptions& options,
+                                              const RetryOptions& retry) {
+  return EventStream::Open(connection_, ToOpen(), options, retry);
 }
 
 absl::StatusOr<UniqueFd> Selector::Fetch() {

@@ -84,6 +84,13 @@ class Selector {
   //   Errors: of the opening call at once; what the server says later is the
   //     stream's status().
   absl::StatusOr<EventStream> Wait(const WaitOptions& options = {});
+  // As Wait(), for as long as the selector lives: when the connection is cut,
+  // or the server away, the stream connects again and goes on after the last
+  // result that was dealt with, and nothing is lost or seen twice. What it
+  // tells its caller: EventStream::status().
+  //   Errors: INVALID_ARGUMENT (EINVAL) for a timeout that is no number.
+  absl::StatusOr<EventStream> WaitFor(const WaitOptions& options = {},
+                                      const RetryOptions& retry = {});
 
   // A descriptor that polls readable while Poll() or Control() would find
   // something: to be waited on in this process's own poll, epoll or event loop,
@@ -97,6 +104,8 @@ class Selector {
   absl::StatusOr<v1::Selector> Describe();
 
  private:
+  v1::WaitOpen ToOpen() const;
+
   std::shared_ptr<Connection> connection_;
   std::string session_;
   v1::SelectorRef ref_;

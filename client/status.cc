@@ -1,7 +1,11 @@
 #include "client/status.h"
 
+#include <utility>
+
 #include "base/errno_status.h"
+#include "client/retry.h"
 #include "farpoll/v1/error.pb.h"
+#include "google/rpc/error_details.pb.h"
 
 namespace farpoll::client {
 
@@ -10,17 +14,21 @@ absl::Status FromGrpc(const grpc::Status& status) {
     return absl::OkStatus();
   }
   const auto code = static_cast<absl::StatusCode>(status.error_code());
+  absl::Status result(code, status.error_message());
   v1::StatusDetail detail;
+  if (!detail.ParseFromString(status.error_details())) {
+    return result;
+  }
   v1::ErrorInfo info;
-  if (detail.ParseFromString(status.error_details())) {
-    for (const google::protobuf::Any& any : detail.details()) {
-      if (any.UnpackTo(&info)) {
-        return MakeError(code, info.errno_number(), info.reason(),
+  for (const google::protobuf::Any& any : detail.details()) {
+    if (any.UnpackTo(&info)) {
+      result = MakeError(code, info.errno_number(), info.reason(),
                          info.subject(), status.error_message());
-      }
+    } else if (any.Is<google::rpc::RetryInfo>()) {
+      result = WithRetryInfo(std::move(result), any.value());
     }
   }
-  return absl::Status(code, status.error_message());
+  return result;
 }
 
 }  // namespace farpoll::client

@@ -10,7 +10,8 @@
 namespace farpoll::client {
 
 // The same code and message; farpoll.v1.ErrorInfo of the status details, when
-// there is one, becomes the ErrorDetail of base/errno_status.h.
+// there is one, becomes the ErrorDetail of base/errno_status.h, and
+// google.rpc.RetryInfo what RetryDelayOf() of retry.h reads.
 absl::Status FromGrpc(const grpc::Status& status);
 
 }  // namespace farpoll::client

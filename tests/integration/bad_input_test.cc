@@ -416,6 +416,71 @@ TEST_P(BadInput, WaitMessages) {
   }
 }
 
+// "open { ... }" that resumes after `sequence` on `selector`.
+std::string Resume(Peer& peer, const char* selector, std::int64_t sequence,
+                   std::int64_t credits = 1) {
+  return absl::Substitute(
+      "open { session: '$0' selector { name: '$1' } credits: $2 with_names: "
+      "true "
+      "resume_after { epoch: $3 sequence: $4 } }",
+      peer.session(), selector, credits,
+      peer.Must(&ServerInfo::GetServer, "").epoch(), sequence);
+}
+
+TEST_P(BadInput, PlacesToResumeFrom) {
+  peer().Write("out", "x");
+  {
+    WaitStream wait(peer(), "POLL");
+    ASSERT_EQ(wait.Next(1), "in:1");
+  }
+  Await([&] { return !peer().Waiting("POLL"); }, "the wait is over");
+  const std::pair<const char*, std::int64_t> rows[] = {
+      {"POLL", 2},  // the future
+      {"POLL", INT64_MAX}, {"POLL", -1},
+      {"POLL", INT64_MIN}, {"SELECT", 1},  // of POLL
+  };
+  for (const auto& [selector, sequence] : rows) {
+    SCOPED_TRACE(absl::StrCat(selector, " ", sequence));
+    WaitStream wait(peer());
+
+    wait.Send(Resume(peer(), selector, sequence));
+
+    EXPECT_THAT(wait.Finish(),
+                Fails(grpc::INVALID_ARGUMENT, "EINVAL", "SEQUENCE_NEVER_SENT"));
+    EXPECT_FALSE(peer().Waiting(selector));
+  }
+  for (const std::int64_t credits : {-1, 0, 65}) {
+    WaitStream wait(peer());
+
+    wait.Send(Resume(peer(), "POLL", 0, credits));
+
+    EXPECT_THAT(wait.Finish(),
+                Fails(grpc::INVALID_ARGUMENT, "EINVAL", "BAD_CREDITS"));
+  }
+
+  // What they were refused over is still there.
+  WaitStream wait(peer());
+  wait.Send(Resume(peer(), "POLL", 0));
+  EXPECT_EQ(wait.Next(1), "in:1");
+}
+
+TEST_P(BadInput, GrantsBeyondTheWindowAfterResuming) {
+  peer().Write("out", "x");
+  {
+    WaitStream wait(peer(), "POLL");
+    ASSERT_EQ(wait.Next(1), "in:1");
+  }
+  Await([&] { return !peer().Waiting("POLL"); }, "the wait is over");
+  WaitStream wait(peer());
+  wait.Send(Resume(peer(), "POLL", 0, 64));
+  ASSERT_EQ(wait.Next(1), "in:1");
+
+  wait.Grant(/*acknowledge=*/0);
+
+  EXPECT_THAT(wait.Finish(),
+              Fails(grpc::INVALID_ARGUMENT, "EINVAL", "BAD_CREDITS"));
+}
+
 TEST_P(BadInput, KeepAliveServesOneSession) {
   Peer other(address());
   grpc::ClientContext context;

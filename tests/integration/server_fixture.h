@@ -11,7 +11,7 @@
 #include "server/policy/limits.h"
 #include "server/server.h"
 #include "tests/integration/peer.h"
-#include "tests/support/fd_fixtures.h"
+#include "tests/support/temporary_folder.h"
 
 namespace farpoll {
 

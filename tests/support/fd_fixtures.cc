@@ -13,7 +13,6 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
-#include <filesystem>
 #include <string>
 
 namespace farpoll {
@@ -174,16 +173,6 @@ UniqueFd Open(const char* path, int flags) {
 }
 
 int ClosedNumber() { return Open("/dev/null", O_RDONLY).get(); }
-
-TemporaryFolder::TemporaryFolder() {
-  char name[] = "/tmp/farpoll_test_XXXXXX";
-  if (mkdtemp(name) == nullptr) {
-    MustSucceed(-1, "mkdtemp");
-  }
-  path_ = name;
-}
-
-TemporaryFolder::~TemporaryFolder() { std::filesystem::remove_all(path_); }
 
 std::size_t Write(int fd, absl::string_view bytes) {
   const ssize_t written = write(fd, bytes.data(), bytes.size());

@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "base/unique_fd.h"
 #include "selector/events.h"
+#include "tests/support/temporary_folder.h"
 
 namespace farpoll {
 
@@ -66,19 +67,6 @@ UniqueFd TemporaryFile(absl::string_view content);
 UniqueFd Open(const char* path, int flags);
 // A number that was open a moment ago.
 int ClosedNumber();
-
-// A folder for named pipes and the like, removed with its content.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  ~TemporaryFolder();
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 // Bytes written or read; short or zero when the kernel would block.
 std::size_t Write(int fd, absl::string_view bytes);
