@@ -219,7 +219,8 @@ Event EventFromProto(const v1::Event& event) {
              static_cast<Events>(event.events()),
              event.cookie(),
              event.generation(),
-             event.readiness_generation()};
+             event.readiness_generation(),
+             absl::nullopt};
   if (event.has_exit()) {
     seen.exit = ExitFromProto(event.exit());
   }

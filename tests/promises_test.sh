@@ -7,11 +7,11 @@ cd "$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")"
 
 readonly suites='Poll|PollFuzz|Select|Selector|BaseSelectorTest|PipeBuf'
 readonly kqueue_suites='Kqueue|KqueueFiles|KqueueModel|CKqueue'
-# security.md names tests of many suites, each in backticks.
+# security.md and streams.md name tests of many suites, each in backticks.
 promised="$({
   grep -ohE "[^A-Za-z]($suites|$kqueue_suites)\.[A-Z][A-Za-z0-9]*" \
     docs/{semantics,kqueue}.md
-  grep -ohE '`[A-Z][A-Za-z]+\.[A-Z][A-Za-z0-9]+`' docs/security.md
+  grep -ohE '`[A-Z][A-Za-z]+\.[A-Z][A-Za-z0-9]+`' docs/{security,streams}.md
 } | tr -dc 'A-Za-z0-9.\n' | sort -u)"
 # Over line ends, as the formatter may break after the parenthesis.
 present="$(find tests -name '*.cc' -exec cat {} + | tr '\n' ' ' |

@@ -71,6 +71,7 @@ class Follower {
       if (result->events.empty()) {
         return Quietly(kExitTimeout);
       }
+      NoteReconnects(run_, stream, &reconnects_);
       const absl::Status shown = Show(*result);
       if (!shown.ok() || over_) {
         return shown;
@@ -135,6 +136,7 @@ class Follower {
   const EventClock clock_;
   Pace pace_;
   std::int64_t shown_ = 0;
+  std::int64_t reconnects_ = 0;
   bool over_ = false;
 };
 
@@ -200,6 +202,13 @@ absl::Status RegisterAll(Session& session, Selector& selector,
 
 }  // namespace
 
+void NoteReconnects(Runtime& run, const EventStream& stream,
+                    std::int64_t* noted) {
+  if (std::exchange(*noted, stream.reconnects()) != stream.reconnects()) {
+    run.out().Note("reconnected; nothing was lost");
+  }
+}
+
 absl::Status FollowSelector(Runtime& run, Selector& selector,
                             const FollowOptions& options) {
   const absl::StatusOr<Client*> client = run.client();
@@ -213,7 +222,7 @@ absl::Status FollowSelector(Runtime& run, Selector& selector,
   WaitOptions wait;
   wait.timeout = run.timeout_or(Timeout::Forever());
   wait.resume_after = options.resume_after;
-  absl::StatusOr<EventStream> stream = selector.Wait(wait);
+  absl::StatusOr<EventStream> stream = selector.WaitFor(wait);
   if (!stream.ok()) {
     return stream.status();
   }

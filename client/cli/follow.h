@@ -22,6 +22,11 @@ struct FollowOptions {
   absl::optional<WaitPosition> resume_after;
 };
 
+// Notes, on standard error, that `stream` was cut and taken up again since it
+// had `noted` reconnects, and sets that.
+void NoteReconnects(Runtime& run, const EventStream& stream,
+                    std::int64_t* noted);
+
 // Follows a selector that exists.
 absl::Status FollowSelector(Runtime& run, Selector& selector,
                             const FollowOptions& options);

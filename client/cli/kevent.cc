@@ -14,6 +14,7 @@
 #include "base/errno_status.h"
 #include "base/unique_fd.h"
 #include "client/cli/failure.h"
+#include "client/cli/follow.h"
 #include "client/cli/kevent_spec.h"
 #include "client/cli/line_source.h"
 #include "client/cli/verbs.h"
@@ -122,15 +123,17 @@ absl::Status Follow(Runtime& run, Selector& queue, const ChangeList& list,
   WaitOptions options;
   options.timeout = run.timeout_or(Timeout::Forever());
   options.max_events = arguments.room;
-  absl::StatusOr<EventStream> stream = queue.Wait(options);
+  absl::StatusOr<EventStream> stream = queue.WaitFor(options);
   if (!stream.ok()) {
     return stream.status();
   }
   std::int64_t shown = 0;
+  std::int64_t reconnects = 0;
   while (const WaitResult* result = stream->Next()) {
     if (result->kevents.empty()) {
       return Quietly(kExitTimeout);
     }
+    NoteReconnects(run, *stream, &reconnects);
     for (const NamedKevent& event : result->kevents) {
       const absl::Status row =
           run.out().Row(KeventJson(event, list.names), KeventHeaders(),

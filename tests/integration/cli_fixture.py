@@ -8,9 +8,11 @@ import json
 import os
 import select
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -71,22 +73,88 @@ class Server:
         self.folder = tempfile.mkdtemp(prefix="farpoll-")
         self.address = "unix:%s/s.sock" % self.folder
         self.log = open(self.folder + "/log", "wb")
+        self.flags = flags
+        self._start()
+
+    def _start(self):
         self.process = subprocess.Popen(
-            [FARPOLLD, "--listen", self.address, *flags],
+            [FARPOLLD, "--listen", self.address, *self.flags],
             stdout=subprocess.PIPE, stderr=self.log)
         if not select.select([self.process.stdout], [], [], DEADLINE)[0]:
             raise AssertionError("the server did not start")
         self.process.stdout.readline()
 
-    def stop(self):
+    def _end(self):
         self.process.terminate()
         try:
             self.process.wait(DEADLINE)
         finally:
             self.process.kill()
             self.process.stdout.close()
+
+    def restart(self):
+        self._end()
+        self._start()
+
+    def stop(self):
+        try:
+            self._end()
+        finally:
             self.log.close()
             shutil.rmtree(self.folder)
+
+
+class Relay:
+    """A place before a server whose connections can be cut."""
+
+    def __init__(self, server):
+        self.folder = tempfile.mkdtemp(prefix="farpoll-relay-")
+        self.address = "unix:%s/s.sock" % self.folder
+        self._there = server.address[len("unix:"):]
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(self.address[len("unix:"):])
+        self._listener.listen()
+        self._ends = []
+        self._lock = threading.Lock()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                here = self._listener.accept()[0]
+            except OSError:
+                return  # closed
+            there = socket.socket(socket.AF_UNIX)
+            there.connect(self._there)
+            with self._lock:
+                self._ends += [here, there]
+            for source, sink in ((here, there), (there, here)):
+                threading.Thread(target=self._forward, args=(source, sink),
+                                 daemon=True).start()
+
+    @staticmethod
+    def _forward(source, sink):
+        try:
+            while piece := source.recv(65536):
+                sink.sendall(piece)
+            sink.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # cut
+
+    def cut(self):
+        with self._lock:
+            for end in self._ends:
+                try:
+                    end.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass  # ended by itself
+            self._ends.clear()
+
+    def stop(self):
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self.cut()
+        shutil.rmtree(self.folder)
 
 
 class CliCase(unittest.TestCase):

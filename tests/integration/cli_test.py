@@ -13,7 +13,7 @@ import subprocess
 import sys
 import unittest
 
-from tests.integration.cli_fixture import CliCase, DEADLINE, FARPOLL, Server
+from tests.integration.cli_fixture import CliCase, DEADLINE, FARPOLL, Relay, Server
 
 
 class CliTest(CliCase):
@@ -406,6 +406,45 @@ class CliTest(CliCase):
         self.assertEqual(again.end()[0], 0)
         self.assertIn("no interrupted wait",
                       self.fails(1, *words, "--resume", position))
+
+    def test_follow_outlives_its_connection(self):
+        relay = Relay(self.server)
+        try:
+            for name in ("one", "two"):
+                self.ok("pipe", name + ".in", name + ".out")
+            self.ok("selector", "create", "q", "--kind", "kqueue")
+            self.ok("kevent", "two.in,READ,ADD|CLEAR", "--queue", "q", "--max",
+                    "0")
+            for out, words in (("one.out", ("wait", "one.in:r")),
+                               ("two.out", ("kevent", "--queue", "q"))):
+                watcher = self.start(*words, "--follow", "--count", "2", "-o",
+                                     "jsonl", "--addr", relay.address)
+                self.ok("write", out, "x")
+                watcher.line()
+                relay.cut()
+                self.ok("write", out, "y")
+                watcher.line()
+                self.assertEqual(watcher.end(),
+                                 (0, "reconnected; nothing was lost\n"))
+        finally:
+            relay.stop()
+
+    def test_follow_learns_that_its_session_is_gone(self):
+        server = Server()
+        try:
+            env = {"FARPOLL_ADDR": server.address}
+            self.ok("session", "create", "--name", self.session, env=env)
+            self.ok("pipe", "in", "out", env=env)
+            watcher = self.start("wait", "in:r", "--follow", "--addr",
+                                 server.address)
+            self.ok("write", "out", "x", env=env)
+            watcher.line()
+            server.restart()
+            code, error = watcher.end()
+            self.assertEqual(code, 69)
+            self.assertIn("SESSION_UNKNOWN", error)
+        finally:
+            server.stop()
 
     def test_follow_ends_by_timeout(self):
         self.ok("pipe", "in", "out")

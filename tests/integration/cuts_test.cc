@@ -1,8 +1,7 @@
-// tests/integration/cuts_test.cc: room: tests. Connections that are cut,
-// stalled and delayed between a client and its server: what the client saw
-// against what was written, each event exactly once.
-#include <sys/eventfd.h>
-#include <unistd.h>
+// tests/integration/cuts_test.cc: room: tests. Connections that are cut at
+// random between a client and its server: what the client saw against what was
+// written, each event exactly once.
+#include "tests/integration/cuts.h"
 
 #include <algorithm>
 #include <atomic>
@@ -10,7 +9,6 @@
 #include <cstdlib>
 #include <functional>
 #include <future>
-#include <memory>
 #include <random>
 #include <string>
 #include <thread>
@@ -22,17 +20,10 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "base/mutex.h"
-#include "base/unique_fd.h"
 #include "client/client.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "selector/kqueue/kevent.h"
-#include "server/server.h"
-#include "tests/integration/peer.h"
-#include "tests/integration/server_fixture.h"
-#include "tests/support/fault_proxy.h"
-#include "tests/support/status_matchers.h"
-#include "tests/support/temporary_folder.h"
 
 namespace farpoll {
 namespace {
@@ -45,38 +36,6 @@ std::uint64_t FaultSeed() {
              ? seed
              : std::random_device()();
 }
-
-// Counters, eventfd(2), that are written here and waited on in the server. Each
-// write is an edge.
-class Counters {
- public:
-  explicit Counters(int count) : written_(count) {
-    for (int i = 0; i < count; ++i) {
-      fds_.emplace_back(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    }
-  }
-
-  int size() const { return static_cast<int>(fds_.size()); }
-  int fd(int i) const { return fds_[i].get(); }
-  std::int64_t written(int i) const { return written_[i]; }
-
-  void Write(int i) {
-    ++written_[i];  // first: an event may be seen before write(2) returns
-    const std::uint64_t one = 1;
-    ASSERT_EQ(write(fd(i), &one, sizeof(one)), sizeof(one));
-  }
-  // What was written since the last Take().
-  std::int64_t Take(int i) {
-    std::uint64_t count = 0;
-    return read(fd(i), &count, sizeof(count)) == sizeof(count)
-               ? static_cast<std::int64_t>(count)
-               : 0;
-  }
-
- private:
-  std::vector<UniqueFd> fds_;
-  std::vector<std::atomic<std::int64_t>> written_;
-};
 
 // Writes counters in a thread of its own, as it is asked to.
 class Writer {
@@ -126,24 +85,9 @@ class Writer {
   std::thread thread_;
 };
 
-// A server, a proxy before it, and a session made without the proxy.
-class Cuts : public ServerTest {
+class Cuts : public ProxyTest {
  protected:
-  void SetUp() override {
-    ServerTest::SetUp();
-    session_.emplace(*Client::Connect(address())->CreateSession());
-  }
-  void TearDown() override {
-    handles_.clear();
-    session_.reset();
-    proxy_.reset();
-    ServerTest::TearDown();
-  }
-
-  void StartProxy(const FaultSchedule& schedule) {
-    proxy_.emplace(folder_.path() + "/p", address().substr(5), schedule);
-  }
-  // One that cuts connections by itself.
+  // A proxy that cuts connections by itself.
   void StartCutting(std::size_t most_bytes_to_cut) {
     const std::uint64_t seed = FaultSeed();
     seed_ = absl::StrCat("FAULT_SEED=", seed);
@@ -152,27 +96,6 @@ class Cuts : public ServerTest {
                 .most_bytes_to_cut = most_bytes_to_cut,
                 .hold_percent = 1,
                 .longest_hold = absl::Milliseconds(5)});
-  }
-
-  Selector MakeSelector(v1::SelectorKind kind = v1::SELECTOR_KIND_POLL) {
-    return *session_->CreateSelector(kind, "far");
-  }
-  // The same, reached through the proxy.
-  Selector Far(const ClientOptions& options = {}) {
-    return Client::Connect(proxy_->address(), options)
-        ->AttachSession(session_->id())
-        .AttachSelector("far");
-  }
-  // Hands the counters over to the server.
-  void Pass(const Counters& counters) {
-    for (int i = 0; i < counters.size(); ++i) {
-      handles_.push_back(*session_->Pass(counters.fd(i)));
-    }
-  }
-  void RegisterAll(Selector& selector, Trigger trigger) {
-    for (std::size_t i = 0; i < handles_.size(); ++i) {
-      ASSERT_THAT(selector.Register(handles_[i], kIn, trigger, i), IsOk());
-    }
   }
 
   // How a game between the writer and the client goes.
@@ -190,15 +113,10 @@ class Cuts : public ServerTest {
   // one event, and each event by one write.
   void Play(Counters& counters, const Game& game);
 
-  TemporaryFolder folder_;
-  absl::optional<FaultProxy> proxy_;
-  absl::optional<Session> session_;
-  std::vector<Handle> handles_;
   std::string seed_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Over, Cuts, testing::Values(Transport::kUnix),
-                         [](const auto&) { return std::string("Unix"); });
+INSTANTIATE_PROXY_TESTS(Cuts);
 
 // Which counters a result is about.
 std::vector<int> CountersIn(const WaitResult& result) {
@@ -210,14 +128,6 @@ std::vector<int> CountersIn(const WaitResult& result) {
     counters.push_back(static_cast<int>(event.kevent.udata));
   }
   return counters;
-}
-
-// Attempts follow one another as fast as they can.
-RetryOptions Hasty() {
-  RetryOptions retry;
-  retry.first_pause = absl::Milliseconds(2);
-  retry.longest_pause = absl::Milliseconds(20);
-  return retry;
 }
 
 void Cuts::Play(Counters& counters, const Game& game) {
@@ -376,8 +286,7 @@ class KqueueCuts : public Cuts {
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(Over, KqueueCuts, testing::Values(Transport::kUnix),
-                         [](const auto&) { return std::string("Unix"); });
+INSTANTIATE_PROXY_TESTS(KqueueCuts);
 
 TEST_P(KqueueCuts, EventsAreSeenOnceEach) {
   const std::pair<const char*, int> rows[] = {{"level", 0},
@@ -411,257 +320,6 @@ TEST_P(KqueueCuts, EventsAreSeenOnceEach) {
     handles_.clear();
     proxy_.reset();
   }
-}
-
-// ---- What the caller is told.
-
-TEST_P(Cuts, AResultHandedOutBeforeACutIsNotHandedOutAgain) {
-  StartProxy({});
-  Counters counters(1);
-  Selector selector = MakeSelector();
-  Pass(counters);
-  RegisterAll(selector, Trigger::kEdge);
-  absl::StatusOr<EventStream> stream = Far().WaitFor({}, Hasty());
-  ASSERT_THAT(stream, IsOk());
-  counters.Write(0);
-  const WaitResult* result = stream->Next();
-  ASSERT_NE(result, nullptr);
-  const std::int64_t first = result->position.sequence;
-
-  proxy_->CutAll();
-  counters.Write(0);
-
-  result = stream->Next();
-  ASSERT_NE(result, nullptr) << stream->status();
-  EXPECT_EQ(result->position.sequence, first + 1);
-  EXPECT_EQ(stream->reconnects(), 1);
-}
-
-TEST_P(Cuts, AWaitWithoutRetryEndsWithItsConnection) {
-  StartProxy({});
-  Selector selector = MakeSelector();
-  absl::StatusOr<EventStream> stream = Far().Wait();
-  ASSERT_THAT(stream, IsOk());
-
-  proxy_->CutAll();
-
-  EXPECT_EQ(stream->Next(), nullptr);
-  EXPECT_THAT(stream->status(), StatusIs(absl::StatusCode::kUnavailable));
-}
-
-TEST_P(Cuts, AServerOutOfReachIsToldAfterTheTimeAllowed) {
-  StartProxy({});
-  proxy_->Refuse();
-  Selector selector = MakeSelector();
-  RetryOptions retry = Hasty();
-  retry.give_up_after = absl::Milliseconds(50);
-  absl::StatusOr<EventStream> stream = Far().WaitFor({}, retry);
-  ASSERT_THAT(stream, IsOk());
-
-  EXPECT_EQ(stream->Next(), nullptr);
-
-  EXPECT_THAT(stream->status(), StatusIs(absl::StatusCode::kUnavailable));
-}
-
-TEST_P(Cuts, ATimeoutPassesWhileTheServerIsOutOfReach) {
-  StartProxy({});
-  proxy_->Refuse();
-  Counters counters(1);
-  Selector selector = MakeSelector();
-  Pass(counters);
-  RegisterAll(selector, Trigger::kEdge);
-  counters.Write(0);
-  WaitOptions options;
-  options.timeout = absl::Milliseconds(20);
-  absl::StatusOr<EventStream> stream = Far().WaitFor(options, Hasty());
-  ASSERT_THAT(stream, IsOk());
-  for (int i = 0; i < 3; ++i) {
-    const WaitResult* const nothing = stream->Next();
-    ASSERT_NE(nothing, nullptr) << stream->status();
-    EXPECT_THAT(nothing->events, testing::IsEmpty());
-  }
-
-  proxy_->Admit();
-
-  const WaitResult* result = nullptr;
-  do {
-    result = stream->Next();
-    ASSERT_NE(result, nullptr) << stream->status();
-  } while (result->events.empty());
-  EXPECT_EQ(result->events[0].handle_id, handles_[0].id());
-}
-
-TEST_P(Cuts, ATimeoutPassesWhileTheConnectionIsStalled) {
-  StartProxy({});
-  Counters counters(1);
-  Selector selector = MakeSelector();
-  Pass(counters);
-  RegisterAll(selector, Trigger::kEdge);
-  WaitOptions options;
-  options.timeout = absl::Milliseconds(20);
-  absl::StatusOr<EventStream> stream =
-      Far({.call_timeout = absl::Milliseconds(20)}).WaitFor(options, Hasty());
-  ASSERT_THAT(stream, IsOk());
-  proxy_->Stall(FaultProxy::Way::kToClient);
-  counters.Write(0);
-  const WaitResult* result = stream->Next();
-  ASSERT_NE(result, nullptr) << stream->status();
-  EXPECT_THAT(result->events, testing::IsEmpty());
-
-  proxy_->Flow(FaultProxy::Way::kToClient);
-
-  do {
-    result = stream->Next();
-    ASSERT_NE(result, nullptr) << stream->status();
-  } while (result->events.empty());
-  EXPECT_EQ(stream->reconnects(), 0);
-}
-
-TEST_P(Cuts, CancelEndsAPause) {
-  StartProxy({});
-  proxy_->Refuse();
-  Selector selector = MakeSelector();
-  RetryOptions retry;
-  retry.first_pause = retry.longest_pause = absl::Hours(1);
-  retry.random = [] { return 1.0; };
-  absl::StatusOr<EventStream> stream = Far().WaitFor({}, retry);
-  ASSERT_THAT(stream, IsOk());
-
-  std::thread canceller([&] { stream->Cancel(); });
-  const WaitResult* const result = stream->Next();
-  canceller.join();
-
-  EXPECT_EQ(result, nullptr);
-  EXPECT_THAT(stream->status(), StatusIs(absl::StatusCode::kCancelled));
-}
-
-TEST_P(Cuts, CancellingTheClientEndsAPause) {
-  StartProxy({});
-  proxy_->Refuse();
-  Selector selector = MakeSelector();
-  RetryOptions retry;
-  retry.first_pause = retry.longest_pause = absl::Hours(1);
-  retry.random = [] { return 1.0; };
-  Client client = *Client::Connect(proxy_->address());
-  absl::StatusOr<EventStream> stream = client.AttachSession(session_->id())
-                                           .AttachSelector("far")
-                                           .WaitFor({}, retry);
-  ASSERT_THAT(stream, IsOk());
-
-  std::thread canceller([&] { client.Cancel(); });
-  const WaitResult* const result = stream->Next();
-  canceller.join();
-
-  EXPECT_EQ(result, nullptr);
-  EXPECT_THAT(stream->status(), StatusIs(absl::StatusCode::kCancelled));
-}
-
-TEST_P(Cuts, ASelectorThatSomebodyElseTookIsTold) {
-  StartProxy({});
-  Counters counters(1);
-  Selector selector = MakeSelector();
-  Pass(counters);
-  RegisterAll(selector, Trigger::kEdge);
-  RetryOptions retry = Hasty();
-  retry.busy_patience = absl::Milliseconds(50);
-  absl::StatusOr<EventStream> stream = Far().WaitFor({}, retry);
-  ASSERT_THAT(stream, IsOk());
-  counters.Write(0);
-  ASSERT_NE(stream->Next(), nullptr);
-
-  proxy_->Refuse();
-  proxy_->CutAll();
-  Await([&] { return !selector.Describe()->waiting(); }, "the cut is noticed");
-  absl::StatusOr<EventStream> other = selector.Wait();
-  ASSERT_THAT(other, IsOk());
-  Await([&] { return selector.Describe()->waiting(); }, "the other has it");
-  proxy_->Admit();
-
-  EXPECT_EQ(stream->Next(), nullptr);
-  EXPECT_THAT(stream->status(),
-              StatusIs(absl::StatusCode::kFailedPrecondition));
-  EXPECT_EQ(DetailOf(stream->status()).reason, "WAIT_IN_PROGRESS");
-}
-
-TEST_P(Cuts, ASelectorOrSessionThatIsGoneIsToldAsSuch) {
-  const std::pair<const char*, std::function<void(Selector&)>> rows[] = {
-      {"CLOSED", [](Selector& selector) { selector.Close().IgnoreError(); }},
-      {"SESSION_DELETED",
-       [this](Selector&) { session_->Close().IgnoreError(); }}};
-  StartProxy({});
-  for (const auto& [reason, end] : rows) {
-    Selector selector = MakeSelector();
-    absl::StatusOr<EventStream> stream = Far().WaitFor({}, Hasty());
-    ASSERT_THAT(stream, IsOk());
-    Await([&] { return selector.Describe()->waiting(); }, "the wait is on");
-
-    end(selector);
-
-    EXPECT_EQ(stream->Next(), nullptr);
-    EXPECT_THAT(stream->status(), StatusIs(absl::StatusCode::kNotFound));
-    EXPECT_EQ(DetailOf(stream->status()).reason, reason);
-  }
-}
-
-TEST_P(Cuts, WhatWentDuringTheCutIsToldAsGone) {
-  StartProxy({});
-  Selector selector = MakeSelector();
-  absl::StatusOr<EventStream> stream = Far().WaitFor({}, Hasty());
-  ASSERT_THAT(stream, IsOk());
-  Await([&] { return selector.Describe()->waiting(); }, "the wait is on");
-
-  proxy_->Refuse();
-  proxy_->CutAll();
-  ASSERT_THAT(selector.Close(), IsOk());
-  proxy_->Admit();
-
-  EXPECT_EQ(stream->Next(), nullptr);
-  EXPECT_THAT(stream->status(), StatusIs(absl::StatusCode::kNotFound));
-  EXPECT_EQ(DetailOf(stream->status()).reason, "SELECTOR_UNKNOWN");
-}
-
-// ---- Another server.
-
-TEST_P(Cuts, ARestartUnderLoadIsToldToEachAsItsOwnError) {
-  constexpr int kStreams = 16;
-  StartProxy({});
-  Client client = *Client::Connect(proxy_->address());
-  Counters counters(kStreams);
-  std::vector<std::future<absl::Status>> ends;
-  std::atomic<int> served{0};
-  for (int i = 0; i < kStreams; ++i) {
-    handles_.push_back(*session_->Pass(counters.fd(i)));
-    Selector selector =
-        *session_->CreateSelector(v1::SELECTOR_KIND_POLL, absl::StrCat("s", i));
-    ASSERT_THAT(selector.Register(handles_[i], kIn, Trigger::kEdge), IsOk());
-    selector.Release();
-    ends.push_back(std::async(std::launch::async, [&, i] {
-      absl::StatusOr<EventStream> stream =
-          client.AttachSession(session_->id())
-              .AttachSelector(absl::StrCat("s", i))
-              .WaitFor({}, Hasty());
-      counters.Write(i);
-      while (stream->Next() != nullptr) {
-        ++served;
-        counters.Write(i);
-      }
-      return stream->status();
-    }));
-  }
-  Await([&] { return served > 100 * kStreams; }, "all are served");
-
-  Stop();
-  absl::StatusOr<std::unique_ptr<server::Server>> next =
-      server::Server::Start({.listen = {address()}});
-  ASSERT_THAT(next, IsOk());
-
-  for (std::future<absl::Status>& end : ends) {
-    const absl::Status status = end.get();
-    EXPECT_THAT(status, StatusIs(absl::StatusCode::kNotFound));
-    EXPECT_EQ(DetailOf(status).reason, "SESSION_UNKNOWN");
-  }
-  handles_.clear();
-  session_.reset();
 }
 
 }  // namespace
