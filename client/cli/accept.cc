@@ -34,14 +34,13 @@ absl::Status Run(Runtime& run, const Arguments& arguments) {
   return ShowMade(run.out(), **accepted);
 }
 
-Action Declare(CLI::App& app) {
+Action Declare(Command command) {
   const auto arguments = std::make_shared<Arguments>();
-  app.add_option("NAME", arguments->name, "what to call the connection")
-      ->type_name("")
-      ->required();
-  app.add_option("LISTENER", arguments->listener, "which, by name or id")
-      ->type_name("HANDLE")
-      ->required();
+  command.Add("NAME", arguments->name, "what to call the connection")
+      .Required();
+  command.Add("LISTENER", arguments->listener, "which, by name or id")
+      .Type("HANDLE")
+      .Required();
   return [arguments](Runtime& run) { return Run(run, *arguments); };
 }
 

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/types/optional.h"
@@ -23,34 +24,38 @@ std::string FromEnvironment(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-void AddGlobalFlags(CLI::App& root, Flags& flags) {
-  root.add_option("--addr", flags.address,
-                  "the server [FARPOLL_ADDR; your own socket]")
-      ->type_name("unix:PATH|HOST:PORT");
-  root.add_option("--context", flags.context,
-                  "settings kept under a name [FARPOLL_CONTEXT]")
-      ->type_name("CONTEXT");
-  root.add_option("--session", flags.session,
-                  "the session, by name or id [FARPOLL_SESSION]")
-      ->type_name("SESSION");
-  root.add_option("-o,--output", flags.output,
-                  "form of the output [FARPOLL_OUTPUT; table]")
-      ->type_name("table|json|jsonl");
-  root.add_option("--timeout", flags.timeout,
-                  "250ms, 5s, 2m, 0, inf: of a wait (inf), of any other call "
-                  "(5s) [FARPOLL_TIMEOUT]")
-      ->type_name("DUR");
-  root.add_flag("--local", flags.local,
-                "use a server inside this process, gone with it");
-  root.add_flag("--no-headers", flags.no_headers, "tables without headers");
-  root.add_option("--columns", flags.columns, "tables of these columns alone")
-      ->type_name("NAME,...");
-  root.add_option("--color", flags.color, "[NO_COLOR, CLICOLOR_FORCE; auto]")
-      ->check(CLI::IsMember({"auto", "always", "never"}).description(""))
-      ->type_name("auto|always|never");
-  root.add_flag("-q,--quiet", flags.quiet, "no notes; errors still show");
-  root.add_flag("-v,--verbose", flags.verbose,
-                "say which server and session are used [FARPOLL_VERBOSE]");
+void AddGlobalFlags(Command program, Flags& flags) {
+  program
+      .Add("--addr", flags.address,
+           "the server [FARPOLL_ADDR; your own socket]")
+      .Type("unix:PATH|HOST:PORT");
+  program
+      .Add("--context", flags.context,
+           "settings kept under a name [FARPOLL_CONTEXT]")
+      .Type("CONTEXT");
+  program
+      .Add("--session", flags.session,
+           "the session, by name or id [FARPOLL_SESSION]")
+      .Type("SESSION");
+  program
+      .Add("-o,--output", flags.output,
+           "form of the output [FARPOLL_OUTPUT; table]")
+      .Type("table|json|jsonl");
+  program
+      .Add("--timeout", flags.timeout,
+           "250ms, 5s, 2m, 0, inf: of a wait (inf), of any other call "
+           "(5s) [FARPOLL_TIMEOUT]")
+      .Type("DUR");
+  program.AddFlag("--local", flags.local,
+                  "use a server inside this process, gone with it");
+  program.AddFlag("--no-headers", flags.no_headers, "tables without headers");
+  program.Add("--columns", flags.columns, "tables of these columns alone")
+      .Type("NAME,...");
+  program.Add("--color", flags.color, "[NO_COLOR, CLICOLOR_FORCE; auto]")
+      .OneOf({"auto", "always", "never"});
+  program.AddFlag("-q,--quiet", flags.quiet, "no notes; errors still show");
+  program.AddFlag("-v,--verbose", flags.verbose,
+                  "say which server and session are used [FARPOLL_VERBOSE]");
 }
 
 // The verb that was given; null when none was.
@@ -176,6 +181,9 @@ absl::Status Execute(const Grammar& grammar, Settings settings,
 
 }  // namespace
 
+Grammar::Grammar() = default;
+Grammar::~Grammar() = default;
+
 std::unique_ptr<Grammar> MakeGrammar() {
   auto grammar = std::make_unique<Grammar>();
   grammar->verbs = AllVerbs();
@@ -185,13 +193,13 @@ std::unique_ptr<Grammar> MakeGrammar() {
   // One verb: a name after it that is also a verb's is an argument.
   root.require_subcommand(0, 1);
   root.fallthrough();
-  AddGlobalFlags(root, grammar->flags);
+  AddGlobalFlags(Command(&root), grammar->flags);
   for (const Verb& verb : grammar->verbs) {
     CLI::App* app =
         root.add_subcommand(std::string(verb.name), std::string(verb.summary));
     app->fallthrough();
     grammar->apps.push_back(app);
-    grammar->actions.push_back(verb.declare(*app));
+    grammar->actions.push_back(verb.declare(Command(app)));
     const auto below = app->get_subcommands(nullptr);
     for (CLI::App* sub : below) {
       sub->fallthrough();
@@ -202,6 +210,12 @@ std::unique_ptr<Grammar> MakeGrammar() {
   }
   root.allow_extras();  // last, as verbs would inherit it
   return grammar;
+}
+
+const CLI::App* FindBelow(const CLI::App& app, const std::string& name) {
+  const auto found = app.get_subcommands(
+      [&](const CLI::App* sub) { return sub->get_name() == name; });
+  return found.empty() ? nullptr : found[0];
 }
 
 int RunProgram(int argc, const char* const* argv) {

@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "CLI/CLI.hpp"
 #include "client/cli/settings.h"
 #include "client/cli/verb.h"
 
@@ -14,6 +13,9 @@ namespace farpoll::cli {
 
 // The grammar: the root app with all verbs below it, and what each does.
 struct Grammar {
+  Grammar();
+  ~Grammar();
+
   std::vector<Verb> verbs;
   Flags flags;
   std::unique_ptr<CLI::App> root;
@@ -22,6 +24,9 @@ struct Grammar {
   std::vector<Action> actions;
 };
 std::unique_ptr<Grammar> MakeGrammar();
+
+// The command of that name below `app`; null when there is none.
+const CLI::App* FindBelow(const CLI::App& app, const std::string& name);
 
 // Runs one command. Returns the program's exit code; throws nothing.
 int RunProgram(int argc, const char* const* argv);

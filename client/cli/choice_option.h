@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "CLI/CLI.hpp"
+#include "client/cli/command.h"
 
 namespace farpoll::cli {
 
@@ -17,26 +17,21 @@ using Choices = std::vector<std::pair<std::string, Value>>;
 // Adds an option that sets `value`, which must outlive the parsing, to what
 // stands beside the word given. Its type name is the words: "r|w|rw".
 template <typename Value>
-CLI::Option* AddChoice(CLI::App& app, const std::string& name, Value& value,
-                       const Choices<Value>& choices,
-                       const std::string& description) {
+Argument AddChoice(Command command, const std::string& name, Value& value,
+                   const Choices<Value>& choices,
+                   const std::string& description) {
   std::vector<std::string> words;
   for (const auto& choice : choices) {
     words.push_back(choice.first);
   }
-  return app
-      .add_option_function<std::string>(
-          name,
-          [&value, choices](const std::string& word) {
-            for (const auto& choice : choices) {
-              if (choice.first == word) {
-                value = choice.second;
-              }
-            }
-          },
-          description)
-      ->check(CLI::IsMember(words).description(""))
-      ->type_name(CLI::detail::join(words, "|"));
+  const auto set = [&value, choices](const std::string& word) {
+    for (const auto& choice : choices) {
+      if (choice.first == word) {
+        value = choice.second;
+      }
+    }
+  };
+  return command.Add(name, set, description).OneOf(words);
 }
 
 }  // namespace farpoll::cli

@@ -21,11 +21,11 @@ absl::Status Run(Runtime& run, const std::vector<std::string>& names) {
   return absl::OkStatus();
 }
 
-Action Declare(CLI::App& app) {
+Action Declare(Command command) {
   const auto names = std::make_shared<std::vector<std::string>>();
-  app.add_option("HANDLE", *names, "which handles, by name or id")
-      ->type_name("HANDLE")
-      ->required();
+  command.Add("HANDLE", *names, "which handles, by name or id")
+      .Type("HANDLE")
+      .Required();
   return [names](Runtime& run) { return Run(run, *names); };
 }
 

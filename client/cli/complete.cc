@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <utility>
 
+#include "CLI/CLI.hpp"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -19,12 +20,6 @@ struct Place {
   const CLI::Option* pending = nullptr;
   std::vector<std::string> arguments;
 };
-
-const CLI::App* SubcommandNamed(const CLI::App& app, const std::string& name) {
-  const auto found = app.get_subcommands(
-      [&](const CLI::App* sub) { return sub->get_name() == name; });
-  return found.empty() ? nullptr : found[0];
-}
 
 // Looks upward, as global flags may stand anywhere.
 const CLI::Option* OptionNamed(const CLI::App& app, const std::string& name) {
@@ -46,7 +41,7 @@ Place Walk(const CLI::App& root, const std::vector<std::string>& words) {
       if (option != nullptr && option->get_items_expected_max() > 0) {
         place.pending = option;
       }
-    } else if (const CLI::App* sub = SubcommandNamed(*place.app, word)) {
+    } else if (const CLI::App* sub = FindBelow(*place.app, word)) {
       place.app = sub;
     } else {
       place.arguments.push_back(word);

@@ -176,19 +176,19 @@ absl::Status ShowWords(Runtime& run, const std::vector<std::string>& words) {
   return run.out().Raw(lines);
 }
 
-Action Declare(CLI::App& app) {
+Action Declare(Command command) {
   const auto words = std::make_shared<std::vector<std::string>>();
   Choice choice;
   const std::pair<const char*, absl::string_view> scripts[] = {
       {"bash", kBash}, {"zsh", kZsh}, {"fish", kFish}};
   for (const auto& [shell, script] : scripts) {
-    choice.Add(app.add_subcommand(shell, absl::StrCat("for ", shell)),
+    choice.Add(command.AddCommand(shell, absl::StrCat("for ", shell)),
                [text = script](Runtime& run) { return run.out().Raw(text); });
   }
   // What the scripts ask; an empty group hides it from help.
-  CLI::App* ask = app.add_subcommand("words", "completes the last word");
-  ask->group("");
-  ask->add_option("WORDS", *words, "the words so far");
+  Command ask = command.AddCommand("words", "completes the last word");
+  ask.Hide();
+  ask.Add("WORDS", *words, "the words so far");
   choice.Add(ask, [words](Runtime& run) { return ShowWords(run, *words); });
   return choice;
 }

@@ -41,19 +41,15 @@ absl::Status Run(Runtime& run, const Arguments& arguments) {
   return ShowMade(run.out(), Make(**session, arguments));
 }
 
-Action Declare(CLI::App& app) {
+Action Declare(Command command) {
   const auto arguments = std::make_shared<Arguments>();
-  app.add_option("NAME", arguments->name, "what to call it")
-      ->type_name("")
-      ->required();
-  app.add_option("ADDRESS", arguments->address, "whereto")
-      ->type_name("")
-      ->required();
-  app.add_flag("--datagram", arguments->datagram,
-               "a datagram socket with that peer alone");
-  app.add_option("--local", arguments->local,
-                 "its own address; with --datagram only")
-      ->type_name("ADDRESS");
+  command.Add("NAME", arguments->name, "what to call it").Required();
+  command.Add("ADDRESS", arguments->address, "whereto").Required();
+  command.AddFlag("--datagram", arguments->datagram,
+                  "a datagram socket with that peer alone");
+  command
+      .Add("--local", arguments->local, "its own address; with --datagram only")
+      .Type("ADDRESS");
   return [arguments](Runtime& run) { return Run(run, *arguments); };
 }
 

@@ -105,33 +105,30 @@ absl::Status Delete(Runtime& run, const Arguments& arguments) {
   return Unknown(arguments.name);
 }
 
-CLI::App* AddNamed(CLI::App& app, const std::string& name,
-                   const std::string& summary, const std::string& type,
-                   Arguments& arguments) {
-  CLI::App* verb = app.add_subcommand(name, summary);
-  verb->add_option("NAME", arguments.name, "which context")
-      ->type_name(type)
-      ->required();
+Command AddNamed(Command command, const std::string& name,
+                 const std::string& summary, const std::string& type,
+                 Arguments& arguments) {
+  Command verb = command.AddCommand(name, summary);
+  verb.Add("NAME", arguments.name, "which context").Type(type).Required();
   return verb;
 }
 
-Action Declare(CLI::App& app) {
+Action Declare(Command command) {
   const auto arguments = std::make_shared<Arguments>();
   Choice choice;
   choice.Add(
-      AddNamed(app, "create", "keeps what the global flags say under a name",
-               "", *arguments),
+      AddNamed(command, "create",
+               "keeps what the global flags say under a name", "", *arguments),
       [arguments](Runtime& run) { return Create(run, *arguments); });
-  choice.Add(app.add_subcommand("list", "lists contexts"), &List);
-  choice.Add(AddNamed(app, "use", "makes a context the current one", "CONTEXT",
-                      *arguments),
+  choice.Add(command.AddCommand("list", "lists contexts"), &List);
+  choice.Add(AddNamed(command, "use", "makes a context the current one",
+                      "CONTEXT", *arguments),
              [arguments](Runtime& run) { return Use(run, *arguments); });
-  CLI::App* show = app.add_subcommand("show", "shows the settings in force");
-  show->add_flag("--origin", arguments->origin,
-                 "and where each value came from");
+  Command show = command.AddCommand("show", "shows the settings in force");
+  show.AddFlag("--origin", arguments->origin, "and where each value came from");
   choice.Add(show, [arguments](Runtime& run) { return Show(run, *arguments); });
   choice.Add(
-      AddNamed(app, "delete", "forgets a context", "CONTEXT", *arguments),
+      AddNamed(command, "delete", "forgets a context", "CONTEXT", *arguments),
       [arguments](Runtime& run) { return Delete(run, *arguments); });
   return choice;
 }

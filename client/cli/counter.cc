@@ -16,20 +16,21 @@ absl::Status Run(Runtime& run, const v1::CreateCounterRequest& request) {
   return ShowMade(run.out(), (*session)->CreateCounter(request));
 }
 
-Action Declare(CLI::App& app) {
+Action Declare(Command command) {
   const auto request = std::make_shared<v1::CreateCounterRequest>();
-  app.add_option_function<std::string>(
-         "NAME",
-         [request](const std::string& name) { request->set_name(name); },
-         "what to call it")
-      ->type_name("")
-      ->required();
-  app.add_option_function<std::uint64_t>(
-         "--initial",
-         [request](std::uint64_t count) { request->set_initial(count); },
-         "where it stands at first; the default is 0")
-      ->type_name("COUNT");
-  app.add_flag_callback(
+  command
+      .Add(
+          "NAME",
+          [request](const std::string& name) { request->set_name(name); },
+          "what to call it")
+      .Required();
+  command
+      .Add(
+          "--initial",
+          [request](std::uint64_t count) { request->set_initial(count); },
+          "where it stands at first; the default is 0")
+      .Type("COUNT");
+  command.AddFlag(
       "--semaphore", [request] { request->set_semaphore(true); },
       "a read takes one, not all of it");
   return [request](Runtime& run) { return Run(run, *request); };

@@ -237,7 +237,7 @@ absl::Status Run(Runtime& run) {
   return Demo(run, **session, *pipe, *pair, *selector).Play();
 }
 
-Action Declare(CLI::App&) { return &Run; }
+Action Declare(Command) { return &Run; }
 
 }  // namespace
 

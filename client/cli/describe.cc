@@ -72,11 +72,11 @@ absl::Status Run(Runtime& run, const std::string& name) {
   return run.out().Object(HandleJson(*handle), table);
 }
 
-Action Declare(CLI::App& app) {
+Action Declare(Command command) {
   const auto name = std::make_shared<std::string>();
-  app.add_option("HANDLE", *name, "which handle, by name or id")
-      ->type_name("HANDLE")
-      ->required();
+  command.Add("HANDLE", *name, "which handle, by name or id")
+      .Type("HANDLE")
+      .Required();
   return [name](Runtime& run) { return Run(run, *name); };
 }
 

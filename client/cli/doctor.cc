@@ -114,7 +114,7 @@ absl::Status Run(Runtime& run) {
   return shown.ok() && failed ? Quietly(kExitLocal) : shown;
 }
 
-Action Declare(CLI::App&) { return &Run; }
+Action Declare(Command) { return &Run; }
 
 }  // namespace
 

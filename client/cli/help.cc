@@ -25,13 +25,11 @@ absl::Status Run(Runtime& run, const std::vector<std::string>& words) {
     }
     const CLI::App* app = grammar->apps[i];
     if (words.size() > 1) {
-      const auto below = app->get_subcommands(
-          [&](const CLI::App* sub) { return sub->get_name() == words[1]; });
-      if (below.empty()) {
+      app = FindBelow(*app, words[1]);
+      if (app == nullptr) {
         return UsageError(
             absl::StrCat("'", words[0], "' has no verb '", words[1], "'"));
       }
-      app = below[0];
     }
     return run.out().Raw(VerbHelp(grammar->verbs[i], *app));
   }
@@ -41,11 +39,11 @@ absl::Status Run(Runtime& run, const std::vector<std::string>& words) {
       nearest.empty() ? "" : absl::StrCat("did you mean ", nearest, "?"));
 }
 
-Action Declare(CLI::App& app) {
+Action Declare(Command command) {
   const auto words = std::make_shared<std::vector<std::string>>();
-  app.add_option("VERB", *words, "which verb, and which below it")
-      ->type_name("VERB")
-      ->expected(0, 2);
+  command.Add("VERB", *words, "which verb, and which below it")
+      .Type("VERB")
+      .AtMost(2);
   return [words](Runtime& run) { return Run(run, *words); };
 }
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <utility>
 
+#include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
 
 namespace farpoll::cli {

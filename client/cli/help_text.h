@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "CLI/CLI.hpp"
 #include "client/cli/verb.h"
 
 namespace farpoll::cli {

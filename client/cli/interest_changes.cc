@@ -5,18 +5,20 @@
 
 namespace farpoll::cli {
 
-void AddInterestOptions(CLI::App& app, InterestArguments& arguments) {
-  app.add_option("SELECTOR", arguments.selector, "by name or id")
-      ->type_name("SELECTOR")
-      ->required();
-  app.add_option("SPEC", arguments.specs,
-                 "HANDLE:BITS[,level|,edge|,oneshot]; BITS are letters of "
-                 "r w p x h e, or names such as IN|RDHUP")
-      ->type_name("SPEC")
-      ->required();
-  app.add_option("--cookie", arguments.cookie,
-                 "a number that comes back with each event")
-      ->type_name("N");
+void AddInterestOptions(Command command, InterestArguments& arguments) {
+  command.Add("SELECTOR", arguments.selector, "by name or id")
+      .Type("SELECTOR")
+      .Required();
+  command
+      .Add("SPEC", arguments.specs,
+           "HANDLE:BITS[,level|,edge|,oneshot]; BITS are letters of "
+           "r w p x h e, or names such as IN|RDHUP")
+      .Type("SPEC")
+      .Required();
+  command
+      .Add("--cookie", arguments.cookie,
+           "a number that comes back with each event")
+      .Type("N");
 }
 
 absl::Status ChangeInterest(Runtime& run, const InterestArguments& arguments,

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "CLI/CLI.hpp"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "client/cli/command.h"
 #include "client/cli/runtime.h"
 #include "client/selector.h"
 
@@ -21,7 +21,7 @@ struct InterestArguments {
 };
 
 // SELECTOR SPEC... --cookie N
-void AddInterestOptions(CLI::App& app, InterestArguments& arguments);
+void AddInterestOptions(Command command, InterestArguments& arguments);
 
 // Selector::Register or Selector::Modify.
 using InterestChange = absl::StatusOr<std::int64_t> (Selector::*)(

@@ -174,31 +174,33 @@ absl::Status Run(Runtime& run, const Arguments& arguments) {
                           : Control(run, *queue, *list, arguments.room);
 }
 
-Action Declare(CLI::App& app) {
+Action Declare(Command command) {
   const auto arguments = std::make_shared<Arguments>();
-  app.add_option(
-         "CHANGE", arguments->changes,
-         "IDENT,FILTER[,FLAGS[,FFLAGS[,DATA[,UDATA]]]]; names in either "
-         "case, joined by |")
-      ->type_name("");
-  app.add_option("--changes", arguments->changes_file,
-                 "read changes from here first, one a line; - is standard "
-                 "input, # begins a comment")
-      ->type_name("FILE");
-  app.add_option("--queue", arguments->queue,
-                 "a kqueue that lasts (selector create --kind kqueue); without "
-                 "it, one is made for this call")
-      ->type_name("SELECTOR");
-  app.add_option("--max", arguments->room,
-                 "room for events (64); 0 changes and does not wait")
-      ->check(CLI::Validator(CLI::NonNegativeNumber).description(""))
-      ->type_name("N");
-  app.add_flag("--follow", arguments->follow,
-               "go on: one line an event, until Ctrl-C");
-  app.add_option("--count", arguments->count,
-                 "with --follow: end after this many events")
-      ->check(CLI::Validator(CLI::PositiveNumber).description(""))
-      ->type_name("N");
+  command.Add("CHANGE", arguments->changes,
+              "IDENT,FILTER[,FLAGS[,FFLAGS[,DATA[,UDATA]]]]; names in either "
+              "case, joined by |");
+  command
+      .Add("--changes", arguments->changes_file,
+           "read changes from here first, one a line; - is standard "
+           "input, # begins a comment")
+      .Type("FILE");
+  command
+      .Add("--queue", arguments->queue,
+           "a kqueue that lasts (selector create --kind kqueue); without "
+           "it, one is made for this call")
+      .Type("SELECTOR");
+  command
+      .Add("--max", arguments->room,
+           "room for events (64); 0 changes and does not wait")
+      .NotNegative()
+      .Type("N");
+  command.AddFlag("--follow", arguments->follow,
+                  "go on: one line an event, until Ctrl-C");
+  command
+      .Add("--count", arguments->count,
+           "with --follow: end after this many events")
+      .Positive()
+      .Type("N");
   return [arguments](Runtime& run) { return Run(run, *arguments); };
 }
 

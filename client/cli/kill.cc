@@ -27,16 +27,17 @@ absl::Status Run(Runtime& run, const Arguments& arguments) {
       .Signal(*signal, arguments.group);
 }
 
-Action Declare(CLI::App& app) {
+Action Declare(Command command) {
   const auto arguments = std::make_shared<Arguments>();
-  app.add_option("HANDLE", arguments->handle, "a process, by name or id")
-      ->type_name("HANDLE")
-      ->required();
-  app.add_option("-s,--signal", arguments->signal,
-                 "name or number of the signal (TERM); 0 only looks")
-      ->type_name("SIGNAL");
-  app.add_flag("--group", arguments->group,
-               "to its whole process group, which may outlive it");
+  command.Add("HANDLE", arguments->handle, "a process, by name or id")
+      .Type("HANDLE")
+      .Required();
+  command
+      .Add("-s,--signal", arguments->signal,
+           "name or number of the signal (TERM); 0 only looks")
+      .Type("SIGNAL");
+  command.AddFlag("--group", arguments->group,
+                  "to its whole process group, which may outlive it");
   return [arguments](Runtime& run) { return Run(run, *arguments); };
 }
 

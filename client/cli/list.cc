@@ -23,7 +23,7 @@ absl::Status Run(Runtime& run) {
   return run.out().List("handles", items, HandleTable(*handles));
 }
 
-Action Declare(CLI::App&) { return &Run; }
+Action Declare(Command) { return &Run; }
 
 }  // namespace
 

@@ -51,19 +51,16 @@ absl::Status Run(Runtime& run, const Arguments& arguments) {
   return ShowMade(run.out(), *made);
 }
 
-Action Declare(CLI::App& app) {
+Action Declare(Command command) {
   const auto arguments = std::make_shared<Arguments>();
-  app.add_option("NAME", arguments->name, "what to call it")
-      ->type_name("")
-      ->required();
-  app.add_option("ADDRESS", arguments->address, "where to listen")
-      ->type_name("")
-      ->required();
-  app.add_option("--backlog", arguments->backlog,
-                 "connections that may wait; the default is 128")
-      ->type_name("COUNT");
-  app.add_flag("--datagram", arguments->datagram,
-               "a datagram socket, which hears from everybody");
+  command.Add("NAME", arguments->name, "what to call it").Required();
+  command.Add("ADDRESS", arguments->address, "where to listen").Required();
+  command
+      .Add("--backlog", arguments->backlog,
+           "connections that may wait; the default is 128")
+      .Type("COUNT");
+  command.AddFlag("--datagram", arguments->datagram,
+                  "a datagram socket, which hears from everybody");
   return [arguments](Runtime& run) { return Run(run, *arguments); };
 }
 

@@ -6,9 +6,9 @@
 namespace farpoll::cli {
 namespace {
 
-Action Declare(CLI::App& app) {
+Action Declare(Command command) {
   const auto arguments = std::make_shared<InterestArguments>();
-  AddInterestOptions(app, *arguments);
+  AddInterestOptions(command, *arguments);
   return [arguments](Runtime& run) {
     return ChangeInterest(run, *arguments, &Selector::Modify);
   };

@@ -15,24 +15,25 @@ absl::Status Run(Runtime& run, const v1::OpenFileRequest& request) {
   return ShowMade(run.out(), (*session)->OpenFile(request));
 }
 
-Action Declare(CLI::App& app) {
+Action Declare(Command command) {
   const auto request = std::make_shared<v1::OpenFileRequest>();
-  app.add_option_function<std::string>(
-         "NAME",
-         [request](const std::string& name) { request->set_name(name); },
-         "what to call it")
-      ->type_name("")
-      ->required();
-  app.add_option_function<std::string>(
-         "PATH",
-         [request](const std::string& path) { request->set_path(path); },
-         "an absolute path, on the server's machine")
-      ->type_name("PATH")
-      ->required();
+  command
+      .Add(
+          "NAME",
+          [request](const std::string& name) { request->set_name(name); },
+          "what to call it")
+      .Required();
+  command
+      .Add(
+          "PATH",
+          [request](const std::string& path) { request->set_path(path); },
+          "an absolute path, on the server's machine")
+      .Type("PATH")
+      .Required();
   const auto flag = [&](const char* name,
                         void (v1::OpenFileRequest::*set)(bool),
                         const char* description) {
-    app.add_flag_callback(
+    command.AddFlag(
         name, [request, set] { (request.get()->*set)(true); }, description);
   };
   flag("--read", &v1::OpenFileRequest::set_read, "for reading; the default");

@@ -30,15 +30,14 @@ absl::Status Run(Runtime& run, const Arguments& arguments) {
   return run.out().Object(HandleJson(*made), HandleTable({*made}));
 }
 
-Action Declare(CLI::App& app) {
+Action Declare(Command command) {
   const auto arguments = std::make_shared<Arguments>();
-  app.add_option("NAME", arguments->name, "name of the new handle")
-      ->type_name("")
-      ->required();
-  app.add_option("--fd", arguments->fd,
-                 "which of this program's own descriptors to hand over")
-      ->type_name("NUMBER")
-      ->required();
+  command.Add("NAME", arguments->name, "name of the new handle").Required();
+  command
+      .Add("--fd", arguments->fd,
+           "which of this program's own descriptors to hand over")
+      .Type("NUMBER")
+      .Required();
   return [arguments](Runtime& run) { return Run(run, *arguments); };
 }
 

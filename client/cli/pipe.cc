@@ -20,17 +20,16 @@ absl::Status Run(Runtime& run, const PipeOptions& options) {
   return ShowMade(run.out(), {"reader", "writer"}, pipe->reader, pipe->writer);
 }
 
-Action Declare(CLI::App& app) {
+Action Declare(Command command) {
   const auto options = std::make_shared<PipeOptions>();
-  app.add_option("READER", options->reader_name, "name of the read end")
-      ->type_name("")
-      ->required();
-  app.add_option("WRITER", options->writer_name, "name of the write end")
-      ->type_name("")
-      ->required();
-  app.add_option("--capacity", options->capacity_bytes,
-                 "room in bytes; the default is 64 KiB")
-      ->type_name("BYTES");
+  command.Add("READER", options->reader_name, "name of the read end")
+      .Required();
+  command.Add("WRITER", options->writer_name, "name of the write end")
+      .Required();
+  command
+      .Add("--capacity", options->capacity_bytes,
+           "room in bytes; the default is 64 KiB")
+      .Type("BYTES");
   return [options](Runtime& run) { return Run(run, *options); };
 }
 

@@ -146,11 +146,11 @@ absl::Status Run(Runtime& run, const std::vector<std::string>& what) {
                   : PollEntries(run, **session, std::move(entries));
 }
 
-Action Declare(CLI::App& app) {
+Action Declare(Command command) {
   const auto what = std::make_shared<std::vector<std::string>>();
-  app.add_option("WHAT", *what, "HANDLE:BITS..., or one selector")
-      ->type_name("SPEC")
-      ->required();
+  command.Add("WHAT", *what, "HANDLE:BITS..., or one selector")
+      .Type("SPEC")
+      .Required();
   return [what](Runtime& run) { return Run(run, *what); };
 }
 

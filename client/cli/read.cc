@@ -177,20 +177,20 @@ absl::Status Run(Runtime& run, const Arguments& arguments) {
   return absl::OkStatus();
 }
 
-Action Declare(CLI::App& app) {
+Action Declare(Command command) {
   const auto arguments = std::make_shared<Arguments>();
-  app.add_option("HANDLE", arguments->handle, "what to read, by name or id")
-      ->type_name("HANDLE")
-      ->required();
-  app.add_option("-n", arguments->max_bytes, "take this many bytes at most")
-      ->check(CLI::Validator(CLI::PositiveNumber).description(""))
-      ->type_name("BYTES");
-  app.add_flag("--follow", arguments->follow,
-               "go on until the end of file, waiting for readiness");
-  app.add_flag("--peek", arguments->peek, "look, and take nothing");
-  app.add_flag("--urgent", arguments->urgent,
-               "take the urgent byte of a stream socket");
-  app.add_flag("--raw", arguments->raw, "show any bytes on a terminal");
+  command.Add("HANDLE", arguments->handle, "what to read, by name or id")
+      .Type("HANDLE")
+      .Required();
+  command.Add("-n", arguments->max_bytes, "take this many bytes at most")
+      .Positive()
+      .Type("BYTES");
+  command.AddFlag("--follow", arguments->follow,
+                  "go on until the end of file, waiting for readiness");
+  command.AddFlag("--peek", arguments->peek, "look, and take nothing");
+  command.AddFlag("--urgent", arguments->urgent,
+                  "take the urgent byte of a stream socket");
+  command.AddFlag("--raw", arguments->raw, "show any bytes on a terminal");
   return [arguments](Runtime& run) { return Run(run, *arguments); };
 }
 

@@ -49,10 +49,10 @@ absl::Status Run(Runtime& run, const Arguments& arguments) {
   return ChangeInterest(run, arguments.interest, &Selector::Register);
 }
 
-Action Declare(CLI::App& app) {
+Action Declare(Command command) {
   const auto arguments = std::make_shared<Arguments>();
-  AddInterestOptions(app, arguments->interest);
-  AddKindOption(app, arguments->kind);
+  AddInterestOptions(command, arguments->interest);
+  AddKindOption(command, arguments->kind);
   return [arguments](Runtime& run) { return Run(run, *arguments); };
 }
 

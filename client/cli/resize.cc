@@ -34,14 +34,12 @@ absl::Status Run(Runtime& run, const Arguments& arguments) {
   return (*session)->AttachHandle(arguments.handle).Resize(rows, columns);
 }
 
-Action Declare(CLI::App& app) {
+Action Declare(Command command) {
   const auto arguments = std::make_shared<Arguments>();
-  app.add_option("HANDLE", arguments->handle, "a terminal, by name or id")
-      ->type_name("HANDLE")
-      ->required();
-  app.add_option("SIZE", arguments->size, "COLUMNSxROWS")
-      ->type_name("")
-      ->required();
+  command.Add("HANDLE", arguments->handle, "a terminal, by name or id")
+      .Type("HANDLE")
+      .Required();
+  command.Add("SIZE", arguments->size, "COLUMNSxROWS").Required();
   return [arguments](Runtime& run) { return Run(run, *arguments); };
 }
 

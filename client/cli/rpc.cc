@@ -29,12 +29,11 @@ using google::protobuf::MethodDescriptor;
 using google::protobuf::ServiceDescriptor;
 
 struct Arguments {
+  // Its unknown() are the --FIELD VALUE words.
+  Command command;
   std::string service;
   std::string method;
   std::string json;
-  // Its remaining() are the --FIELD VALUE words: unknown flags fall through.
-  const CLI::App* root = nullptr;
-  const CLI::App* app = nullptr;
   bool help = false;
 };
 
@@ -163,7 +162,7 @@ class RpcCall {
         catalog_(catalog),
         method_(method),
         arguments_(arguments),
-        flags_(arguments.root->remaining()) {}
+        flags_(arguments.command.unknown()) {}
 
   absl::Status Unary(Client& client) {
     const auto request = catalog_.NewMessage(method_.input_type());
@@ -263,7 +262,7 @@ class RpcCall {
 absl::Status Run(Runtime& run, const Arguments& arguments) {
   RpcCatalog catalog;
   if (arguments.help && arguments.method.empty()) {
-    return run.out().Raw(VerbHelp(RpcVerb(), *arguments.app));
+    return run.out().Raw(VerbHelp(RpcVerb(), arguments.command.app()));
   }
   if (arguments.service.empty()) {
     return ListServices(run, catalog);
@@ -298,23 +297,22 @@ absl::Status Run(Runtime& run, const Arguments& arguments) {
   return Streams(*method) ? call.Stream(**client) : call.Unary(**client);
 }
 
-Action Declare(CLI::App& app) {
-  const auto arguments = std::make_shared<Arguments>();
-  arguments->root = app.get_parent();
-  arguments->app = &app;
-  app.allow_extras();  // --FIELD VALUE
-  app.set_help_flag();
-  app.add_flag("-h,--help", arguments->help,
-               "of a method: its comment and its fields");
-  app.add_option("SERVICE", arguments->service, "which service; none: list all")
-      ->type_name("SERVICE");
-  app.add_option("METHOD", arguments->method,
-                 "which of its methods; none: list them")
-      ->type_name("METHOD");
-  app.add_option("--json", arguments->json,
-                 "the request, or lines of requests, as JSON; - is standard "
-                 "input")
-      ->type_name("FILE|-");
+Action Declare(Command command) {
+  const auto arguments = std::make_shared<Arguments>(Arguments{command});
+  command.AllowUnknown();
+  command.RemoveHelpFlag();
+  command.AddFlag("-h,--help", arguments->help,
+                  "of a method: its comment and its fields");
+  command.Add("SERVICE", arguments->service, "which service; none: list all")
+      .Type("SERVICE");
+  command
+      .Add("METHOD", arguments->method, "which of its methods; none: list them")
+      .Type("METHOD");
+  command
+      .Add("--json", arguments->json,
+           "the request, or lines of requests, as JSON; - is standard "
+           "input")
+      .Type("FILE|-");
   return [arguments](Runtime& run) { return Run(run, *arguments); };
 }
 

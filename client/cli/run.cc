@@ -196,19 +196,21 @@ absl::Status Run(Runtime& run, const Arguments& arguments) {
   return status.ok() || IsQuiet(status) ? status : AsRunFailure(status);
 }
 
-Action Declare(CLI::App& app) {
+Action Declare(Command command) {
   const auto arguments = std::make_shared<Arguments>();
-  AddSpawnOptions(app, arguments->spawn);
-  app.add_flag("--pty", arguments->pty,
-               "give it a terminal even if we have none");
-  app.add_flag("--no-pty", arguments->no_pty,
-               "give it pipes even if we have a terminal");
-  app.add_option("--ttl", arguments->ttl,
-                 "how long it outlives us when we are killed or detach (60s)")
-      ->type_name("DUR");
-  app.add_option("--status-file", arguments->status_file,
-                 "write how it ended to this file, as JSON")
-      ->type_name("FILE");
+  AddSpawnOptions(command, arguments->spawn);
+  command.AddFlag("--pty", arguments->pty,
+                  "give it a terminal even if we have none");
+  command.AddFlag("--no-pty", arguments->no_pty,
+                  "give it pipes even if we have a terminal");
+  command
+      .Add("--ttl", arguments->ttl,
+           "how long it outlives us when we are killed or detach (60s)")
+      .Type("DUR");
+  command
+      .Add("--status-file", arguments->status_file,
+           "write how it ended to this file, as JSON")
+      .Type("FILE");
   return [arguments](Runtime& run) { return Run(run, *arguments); };
 }
 

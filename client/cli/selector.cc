@@ -76,29 +76,26 @@ absl::Status Delete(Runtime& run, const Arguments& arguments) {
   return (*session)->AttachSelector(arguments.name).Close();
 }
 
-Action Declare(CLI::App& app) {
+Action Declare(Command command) {
   const auto arguments = std::make_shared<Arguments>();
   Choice choice;
 
-  CLI::App* create = app.add_subcommand("create", "makes a selector");
-  create->add_option("NAME", arguments->name, "its name")
-      ->type_name("")
-      ->required();
-  AddKindOption(*create, arguments->kind);
+  Command create = command.AddCommand("create", "makes a selector");
+  create.Add("NAME", arguments->name, "its name").Required();
+  AddKindOption(create, arguments->kind);
   choice.Add(create,
              [arguments](Runtime& run) { return Create(run, *arguments); });
 
-  CLI::App* list = app.add_subcommand(
+  Command list = command.AddCommand(
       "list", "lists selectors, or the registrations of one");
-  list->add_option("SELECTOR", arguments->name, "by name or id")
-      ->type_name("SELECTOR");
+  list.Add("SELECTOR", arguments->name, "by name or id").Type("SELECTOR");
   choice.Add(list, [arguments](Runtime& run) { return List(run, *arguments); });
 
-  CLI::App* remove =
-      app.add_subcommand("delete", "closes a selector; its handles stay open");
-  remove->add_option("SELECTOR", arguments->name, "by name or id")
-      ->type_name("SELECTOR")
-      ->required();
+  Command remove =
+      command.AddCommand("delete", "closes a selector; its handles stay open");
+  remove.Add("SELECTOR", arguments->name, "by name or id")
+      .Type("SELECTOR")
+      .Required();
   choice.Add(remove,
              [arguments](Runtime& run) { return Delete(run, *arguments); });
   return choice;

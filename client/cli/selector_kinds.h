@@ -2,7 +2,6 @@
 #ifndef FARPOLL_CLIENT_CLI_SELECTOR_KINDS_H_
 #define FARPOLL_CLIENT_CLI_SELECTOR_KINDS_H_
 
-#include "CLI/CLI.hpp"
 #include "client/cli/choice_option.h"
 #include "farpoll/v1/selector.pb.h"
 
@@ -12,9 +11,9 @@ namespace farpoll::cli {
 // are.
 inline constexpr v1::SelectorKind kUsualKind = v1::SELECTOR_KIND_POLL;
 
-inline void AddKindOption(CLI::App& app, v1::SelectorKind& kind) {
+inline void AddKindOption(Command command, v1::SelectorKind& kind) {
   AddChoice<v1::SelectorKind>(
-      app, "--kind", kind,
+      command, "--kind", kind,
       {{"poll", v1::SELECTOR_KIND_POLL},
        {"select", v1::SELECTOR_KIND_SELECT},
        {"kqueue", v1::SELECTOR_KIND_KQUEUE},

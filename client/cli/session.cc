@@ -129,48 +129,48 @@ absl::Status Use(Runtime& run, const Arguments& arguments) {
 }
 
 // Adds a verb that takes a session, the one in use by default.
-CLI::App* AddSessionVerb(CLI::App& app, const std::string& name,
-                         const std::string& summary, Arguments& arguments) {
-  CLI::App* verb = app.add_subcommand(name, summary);
-  verb->add_option("SESSION", arguments.name,
-                   "by name or id; the one in use by default")
-      ->type_name("SESSION");
+Command AddSessionVerb(Command command, const std::string& name,
+                       const std::string& summary, Arguments& arguments) {
+  Command verb = command.AddCommand(name, summary);
+  verb.Add("SESSION", arguments.name,
+           "by name or id; the one in use by default")
+      .Type("SESSION");
   return verb;
 }
 
-Action Declare(CLI::App& app) {
+Action Declare(Command command) {
   const auto arguments = std::make_shared<Arguments>();
   Choice choice;
 
-  CLI::App* create = app.add_subcommand("create", "makes a session");
-  create->add_option("--name", arguments->name, "a name, usable for its id")
-      ->type_name("NAME");
+  Command create = command.AddCommand("create", "makes a session");
+  create.Add("--name", arguments->name, "a name, usable for its id")
+      .Type("NAME");
   create
-      ->add_option("--ttl", arguments->ttl,
-                   "how long it lives without a call or a stream; the server's "
-                   "default is 60s")
-      ->type_name("DUR");
-  create->add_flag("--detached", arguments->detached,
-                   "it may be left alone for longer, a week by default");
+      .Add("--ttl", arguments->ttl,
+           "how long it lives without a call or a stream; the server's "
+           "default is 60s")
+      .Type("DUR");
+  create.AddFlag("--detached", arguments->detached,
+                 "it may be left alone for longer, a week by default");
   choice.Add(create,
              [arguments](Runtime& run) { return Create(run, *arguments); });
 
-  choice.Add(app.add_subcommand("list", "lists your sessions"), &List);
+  choice.Add(command.AddCommand("list", "lists your sessions"), &List);
 
-  choice.Add(AddSessionVerb(app, "renew", "renews the lease", *arguments),
+  choice.Add(AddSessionVerb(command, "renew", "renews the lease", *arguments),
              [arguments](Runtime& run) { return Show(run, *arguments); });
-  choice.Add(
-      AddSessionVerb(app, "show", "shows a session, and renews it", *arguments),
-      [arguments](Runtime& run) { return Show(run, *arguments); });
-  choice.Add(AddSessionVerb(app, "close", "ends a session with all it owns",
+  choice.Add(AddSessionVerb(command, "show", "shows a session, and renews it",
+                            *arguments),
+             [arguments](Runtime& run) { return Show(run, *arguments); });
+  choice.Add(AddSessionVerb(command, "close", "ends a session with all it owns",
                             *arguments),
              [arguments](Runtime& run) { return Close(run, *arguments); });
 
-  CLI::App* use = app.add_subcommand(
+  Command use = command.AddCommand(
       "use", "makes a session the one in use, in the current context");
-  use->add_option("SESSION", arguments->name, "by name or id")
-      ->type_name("SESSION")
-      ->required();
+  use.Add("SESSION", arguments->name, "by name or id")
+      .Type("SESSION")
+      .Required();
   choice.Add(use, [arguments](Runtime& run) { return Use(run, *arguments); });
   return choice;
 }

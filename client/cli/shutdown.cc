@@ -22,17 +22,17 @@ absl::Status Run(Runtime& run, const Arguments& arguments) {
       .Shutdown(arguments.direction);
 }
 
-Action Declare(CLI::App& app) {
+Action Declare(Command command) {
   const auto arguments = std::make_shared<Arguments>();
-  app.add_option("HANDLE", arguments->handle, "a socket, by name or id")
-      ->type_name("HANDLE")
-      ->required();
-  AddChoice<v1::Direction>(app, "DIRECTION", arguments->direction,
+  command.Add("HANDLE", arguments->handle, "a socket, by name or id")
+      .Type("HANDLE")
+      .Required();
+  AddChoice<v1::Direction>(command, "DIRECTION", arguments->direction,
                            {{"r", v1::DIRECTION_READ},
                             {"w", v1::DIRECTION_WRITE},
                             {"rw", v1::DIRECTION_BOTH}},
                            "r: no more reading; w: no more writing; rw: both")
-      ->required();
+      .Required();
   return [arguments](Runtime& run) { return Run(run, *arguments); };
 }
 

@@ -20,15 +20,11 @@ absl::Status Run(Runtime& run, const SocketPairOptions& options) {
   return ShowMade(run.out(), {"first", "second"}, pair->first, pair->second);
 }
 
-Action Declare(CLI::App& app) {
+Action Declare(Command command) {
   const auto options = std::make_shared<SocketPairOptions>();
-  app.add_option("A", options->first_name, "name of one end")
-      ->type_name("")
-      ->required();
-  app.add_option("B", options->second_name, "name of the other end")
-      ->type_name("")
-      ->required();
-  AddChoice<v1::SocketType>(app, "--type", options->type,
+  command.Add("A", options->first_name, "name of one end").Required();
+  command.Add("B", options->second_name, "name of the other end").Required();
+  AddChoice<v1::SocketType>(command, "--type", options->type,
                             {{"stream", v1::SOCKET_TYPE_STREAM},
                              {"datagram", v1::SOCKET_TYPE_DATAGRAM},
                              {"seqpacket", v1::SOCKET_TYPE_SEQPACKET}},

@@ -69,19 +69,17 @@ absl::Status Run(Runtime& run, const Arguments& arguments) {
   return Show(run.out(), *child);
 }
 
-Action Declare(CLI::App& app) {
+Action Declare(Command command) {
   const auto arguments = std::make_shared<Arguments>();
-  app.add_option("NAME", arguments->name, "name of the process")
-      ->type_name("")
-      ->required();
-  AddSpawnOptions(app, arguments->spawn);
-  app.add_flag("--pty", arguments->pty,
-               "give it a terminal: one handle, NAME.pty, for all streams");
-  AddChoice<v1::Stdio>(app, "--stdin", arguments->input,
+  command.Add("NAME", arguments->name, "name of the process").Required();
+  AddSpawnOptions(command, arguments->spawn);
+  command.AddFlag("--pty", arguments->pty,
+                  "give it a terminal: one handle, NAME.pty, for all streams");
+  AddChoice<v1::Stdio>(command, "--stdin", arguments->input,
                        {{"pipe", v1::STDIO_PIPE}, {"null", v1::STDIO_NULL}},
                        "its standard input (pipe)");
   AddChoice<v1::OnClose>(
-      app, "--on-expire", arguments->on_expire,
+      command, "--on-expire", arguments->on_expire,
       {{"kill", v1::ON_CLOSE_KILL},
        {"hup", v1::ON_CLOSE_HANG_UP},
        {"keep", v1::ON_CLOSE_KEEP}},

@@ -9,26 +9,29 @@
 
 namespace farpoll::cli {
 
-void AddSpawnOptions(CLI::App& app, SpawnOptions& options) {
-  app.add_option("COMMAND", options.command,
-                 "program and arguments, after --; no shell looks at them")
-      ->type_name("");
-  app.add_option("--template", options.spawn_template,
-                 "a spawn template of the server's policy; COMMAND is then its "
-                 "arguments")
-      ->type_name("NAME");
-  app.add_option("--cwd", options.directory,
-                 "where it starts; the home of the server's user")
-      ->type_name("DIR");
-  app.add_option("--env", options.environment,
-                 "a variable of its environment; may be repeated")
-      ->type_name("NAME=VALUE")
-      ->allow_extra_args(false);
-  app.add_option("--inherit", options.inherit,
-                 "a variable taken from the server's environment; may be "
-                 "repeated")
-      ->type_name("NAME")
-      ->allow_extra_args(false);
+void AddSpawnOptions(Command command, SpawnOptions& options) {
+  command.Add("COMMAND", options.command,
+              "program and arguments, after --; no shell looks at them");
+  command
+      .Add("--template", options.spawn_template,
+           "a spawn template of the server's policy; COMMAND is then its "
+           "arguments")
+      .Type("NAME");
+  command
+      .Add("--cwd", options.directory,
+           "where it starts; the home of the server's user")
+      .Type("DIR");
+  command
+      .Add("--env", options.environment,
+           "a variable of its environment; may be repeated")
+      .Type("NAME=VALUE")
+      .OneEachTime();
+  command
+      .Add("--inherit", options.inherit,
+           "a variable taken from the server's environment; may be "
+           "repeated")
+      .Type("NAME")
+      .OneEachTime();
 }
 
 absl::StatusOr<v1::SpawnRequest> ToRequest(const SpawnOptions& options) {

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "CLI/CLI.hpp"
 #include "absl/status/statusor.h"
+#include "client/cli/command.h"
 #include "farpoll/v1/process.pb.h"
 
 namespace farpoll::cli {
@@ -22,7 +22,7 @@ struct SpawnOptions {
 };
 
 // Adds COMMAND and the options to a verb.
-void AddSpawnOptions(CLI::App& app, SpawnOptions& options);
+void AddSpawnOptions(Command command, SpawnOptions& options);
 
 // The request that they ask for; streams, name and session are left out.
 //   Errors: UsageError.

@@ -75,16 +75,13 @@ absl::Status Run(Runtime& run, const Arguments& arguments) {
   return ShowMade(run.out(), (*session)->CreateTimer(*std::move(request)));
 }
 
-Action Declare(CLI::App& app) {
+Action Declare(Command command) {
   const auto arguments = std::make_shared<Arguments>();
-  app.add_option("NAME", arguments->name, "what to call it")
-      ->type_name("")
-      ->required();
-  app.add_option("DURATION", arguments->duration, "when: 250ms, 5s, 2m, 0")
-      ->type_name("");
-  app.add_flag("--every", arguments->every, "and again after each DURATION");
-  app.add_option("--at", arguments->at, "a time of the wall clock, RFC 3339")
-      ->type_name("TIME");
+  command.Add("NAME", arguments->name, "what to call it").Required();
+  command.Add("DURATION", arguments->duration, "when: 250ms, 5s, 2m, 0");
+  command.AddFlag("--every", arguments->every, "and again after each DURATION");
+  command.Add("--at", arguments->at, "a time of the wall clock, RFC 3339")
+      .Type("TIME");
   return [arguments](Runtime& run) { return Run(run, *arguments); };
 }
 

@@ -120,19 +120,19 @@ absl::Status Run(Runtime& run, const Arguments& arguments) {
       json, {{"BYTES", "STOP"}, {{absl::StrCat(moved.bytes), stop}}});
 }
 
-Action Declare(CLI::App& app) {
+Action Declare(Command command) {
   const auto arguments = std::make_shared<Arguments>();
-  app.add_option("FROM", arguments->from, "what to read, by name or id")
-      ->type_name("HANDLE")
-      ->required();
-  app.add_option("TO", arguments->to, "what to write, by name or id")
-      ->type_name("HANDLE")
-      ->required();
-  app.add_option("-n", arguments->max_bytes, "this many bytes at most")
-      ->check(CLI::Validator(CLI::PositiveNumber).description(""))
-      ->type_name("BYTES");
-  app.add_flag("--follow", arguments->follow,
-               "go on until the end of file, waiting for readiness");
+  command.Add("FROM", arguments->from, "what to read, by name or id")
+      .Type("HANDLE")
+      .Required();
+  command.Add("TO", arguments->to, "what to write, by name or id")
+      .Type("HANDLE")
+      .Required();
+  command.Add("-n", arguments->max_bytes, "this many bytes at most")
+      .Positive()
+      .Type("BYTES");
+  command.AddFlag("--follow", arguments->follow,
+                  "go on until the end of file, waiting for readiness");
   return [arguments](Runtime& run) { return Run(run, *arguments); };
 }
 

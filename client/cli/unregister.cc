@@ -28,14 +28,14 @@ absl::Status Run(Runtime& run, const Arguments& arguments) {
   return absl::OkStatus();
 }
 
-Action Declare(CLI::App& app) {
+Action Declare(Command command) {
   const auto arguments = std::make_shared<Arguments>();
-  app.add_option("SELECTOR", arguments->selector, "by name or id")
-      ->type_name("SELECTOR")
-      ->required();
-  app.add_option("HANDLE", arguments->handles, "which handles, by name or id")
-      ->type_name("HANDLE")
-      ->required();
+  command.Add("SELECTOR", arguments->selector, "by name or id")
+      .Type("SELECTOR")
+      .Required();
+  command.Add("HANDLE", arguments->handles, "which handles, by name or id")
+      .Type("HANDLE")
+      .Required();
   return [arguments](Runtime& run) { return Run(run, *arguments); };
 }
 

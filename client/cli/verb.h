@@ -6,9 +6,9 @@
 #include <utility>
 #include <vector>
 
-#include "CLI/CLI.hpp"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "client/cli/command.h"
 #include "client/cli/runtime.h"
 
 namespace farpoll::cli {
@@ -26,21 +26,19 @@ struct Verb {
   absl::string_view examples;
   // What to know beyond the options; may be empty.
   absl::string_view notes;
-  // Adds the verb's arguments to its app and returns what to do with them. An
-  // argument's type_name ("HANDLE", "SELECTOR", "SESSION", "CONTEXT", "VERB",
-  // "SPEC") is what completion offers names of.
-  Action (*declare)(CLI::App& app);
+  // Adds the verb's arguments to its command and returns what to do with them.
+  Action (*declare)(Command command);
 };
 
 // The action of a noun: that of the verb which was given after it.
 class Choice {
  public:
-  void Add(const CLI::App* app, Action action) {
-    options_.emplace_back(app, std::move(action));
+  void Add(Command command, Action action) {
+    options_.emplace_back(command, std::move(action));
   }
   absl::Status operator()(Runtime& run) const {
-    for (const auto& [app, action] : options_) {
-      if (app->parsed()) {
+    for (const auto& [command, action] : options_) {
+      if (command.given()) {
         return action(run);
       }
     }
@@ -48,7 +46,7 @@ class Choice {
   }
 
  private:
-  std::vector<std::pair<const CLI::App*, Action>> options_;
+  std::vector<std::pair<Command, Action>> options_;
 };
 
 }  // namespace farpoll::cli

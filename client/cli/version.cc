@@ -28,7 +28,7 @@ absl::Status Run(Runtime& run) {
                                      : "- (not reached)"}}});
 }
 
-Action Declare(CLI::App&) { return &Run; }
+Action Declare(Command) { return &Run; }
 
 }  // namespace
 

@@ -229,32 +229,36 @@ absl::Status Run(Runtime& run, const Arguments& arguments) {
   return WaitFor(run, **session, specs, least);
 }
 
-Action Declare(CLI::App& app) {
+Action Declare(Command command) {
   const auto arguments = std::make_shared<Arguments>();
-  app.add_option("WHAT", arguments->what,
-                 "HANDLE:BITS[,level|,edge|,oneshot]..., or one selector; BITS "
-                 "are letters of r w p x h e, or names such as IN|RDHUP")
-      ->type_name("SPEC");
-  app.add_option("--select", arguments->select, "select(2) on up to three sets")
-      ->type_name("'r=A,B w=C x=D'");
-  app.add_flag("--follow", arguments->follow,
-               "go on: grant a credit after each result");
-  app.add_option("--count", arguments->count, "end after this many events")
-      ->check(CLI::Validator(CLI::PositiveNumber).description(""))
-      ->type_name("N");
-  app.add_option("--exit-on", arguments->exit_on,
-                 "end when this handle shows any of these bits")
-      ->type_name("HANDLE:BITS");
-  app.add_option("--resume", arguments->resume,
-                 "go on after this result of an interrupted wait")
-      ->type_name("EPOCH-SEQ");
-  CLI::Option* all = app.add_flag("--all", arguments->all,
-                                  "wait until every handle was ready");
-  app.add_option("--min", arguments->least,
-                 "wait until this many handles were ready (1)")
-      ->check(CLI::Validator(CLI::PositiveNumber).description(""))
-      ->excludes(all)
-      ->type_name("N");
+  command
+      .Add("WHAT", arguments->what,
+           "HANDLE:BITS[,level|,edge|,oneshot]..., or one selector; BITS "
+           "are letters of r w p x h e, or names such as IN|RDHUP")
+      .Type("SPEC");
+  command.Add("--select", arguments->select, "select(2) on up to three sets")
+      .Type("'r=A,B w=C x=D'");
+  command.AddFlag("--follow", arguments->follow,
+                  "go on: grant a credit after each result");
+  command.Add("--count", arguments->count, "end after this many events")
+      .Positive()
+      .Type("N");
+  command
+      .Add("--exit-on", arguments->exit_on,
+           "end when this handle shows any of these bits")
+      .Type("HANDLE:BITS");
+  command
+      .Add("--resume", arguments->resume,
+           "go on after this result of an interrupted wait")
+      .Type("EPOCH-SEQ");
+  const Argument all = command.AddFlag("--all", arguments->all,
+                                       "wait until every handle was ready");
+  command
+      .Add("--min", arguments->least,
+           "wait until this many handles were ready (1)")
+      .Positive()
+      .Excludes(all)
+      .Type("N");
   return [arguments](Runtime& run) { return Run(run, *arguments); };
 }
 

@@ -37,19 +37,18 @@ absl::Status Run(Runtime& run, const Arguments& arguments) {
   return ShowMade(run.out(), (*session)->WatchPath(std::move(request)));
 }
 
-Action Declare(CLI::App& app) {
+Action Declare(Command command) {
   const auto arguments = std::make_shared<Arguments>();
-  app.add_option("NAME", arguments->name, "what to call it")
-      ->type_name("")
-      ->required();
-  app.add_option("PATH", arguments->path,
-                 "an absolute path, on the server's machine")
-      ->type_name("PATH")
-      ->required();
-  app.add_option("--events", arguments->events,
-                 absl::StrCat("for what, joined by commas: ",
-                              absl::StrJoin(PathEventChoices(), ", ")))
-      ->type_name("EVENTS");
+  command.Add("NAME", arguments->name, "what to call it").Required();
+  command
+      .Add("PATH", arguments->path, "an absolute path, on the server's machine")
+      .Type("PATH")
+      .Required();
+  command
+      .Add("--events", arguments->events,
+           absl::StrCat("for what, joined by commas: ",
+                        absl::StrJoin(PathEventChoices(), ", ")))
+      .Type("EVENTS");
   return [arguments](Runtime& run) { return Run(run, *arguments); };
 }
 

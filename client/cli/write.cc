@@ -190,27 +190,28 @@ absl::Status Run(Runtime& run, const Arguments& arguments) {
   return run.out().is_table() ? absl::OkStatus() : run.out().Object(json, {});
 }
 
-Action Declare(CLI::App& app) {
+Action Declare(Command command) {
   const auto arguments = std::make_shared<Arguments>();
-  app.add_option("HANDLE", arguments->handle, "where to, by name or id")
-      ->type_name("HANDLE")
-      ->required();
-  CLI::Option* data = app.add_option(
+  command.Add("HANDLE", arguments->handle, "where to, by name or id")
+      .Type("HANDLE")
+      .Required();
+  const Argument data = command.Add(
       "DATA", arguments->data, "the bytes; - takes standard input to its end");
-  data->type_name("");
-  app.add_flag("--close-after", arguments->close_after,
-               "then end writing: half-closes a socket, closes a pipe's end");
-  app.add_option("--to", arguments->options.destination,
-                 "whom to send a datagram to")
-      ->type_name("ADDRESS");
-  app.add_flag("--urgent", arguments->options.out_of_band,
-               "as urgent data of a stream socket");
-  app.add_option_function<std::uint64_t>(
-         "--add", [arguments](std::uint64_t count) { arguments->add = count; },
-         "add to a counter")
-      ->type_name("COUNT");
+  command.AddFlag(
+      "--close-after", arguments->close_after,
+      "then end writing: half-closes a socket, closes a pipe's end");
+  command
+      .Add("--to", arguments->options.destination, "whom to send a datagram to")
+      .Type("ADDRESS");
+  command.AddFlag("--urgent", arguments->options.out_of_band,
+                  "as urgent data of a stream socket");
+  command
+      .Add(
+          "--add", [arguments](std::uint64_t count) { arguments->add = count; },
+          "add to a counter")
+      .Type("COUNT");
   return [arguments, data](Runtime& run) {
-    arguments->has_data = data->count() > 0;
+    arguments->has_data = data.given();
     return Run(run, *arguments);
   };
 }
