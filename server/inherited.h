@@ -1,5 +1,6 @@
 // server/inherited.h: room: server. Descriptors that a service manager left
-// open for this process. Source: sd_listen_fds(3).
+// open for this process.
+// Source: sd_listen_fds(3).
 #ifndef FARPOLL_SERVER_INHERITED_H_
 #define FARPOLL_SERVER_INHERITED_H_
 

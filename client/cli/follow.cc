@@ -9,6 +9,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "base/errno_status.h"
+#include "base/fnv.h"
 #include "client/cli/describe_values.h"
 #include "client/cli/failure.h"
 
@@ -142,14 +143,13 @@ class Follower {
 
 // The same for the same specs, in the rules of a selector's name.
 std::string SelectorNameFor(const std::vector<Spec>& specs) {
-  std::uint64_t hash = 14695981039346656037u;  // FNV-1a
+  std::uint64_t hash = kFnvStart;
   for (const Spec& spec : specs) {
-    const std::string text = absl::StrCat(
-        spec.handle, ":", spec.events, ",",
-        static_cast<int>(spec.trigger.value_or(Trigger::kEdge)), " ");
-    for (const char byte : text) {
-      hash = (hash ^ static_cast<unsigned char>(byte)) * 1099511628211u;
-    }
+    hash =
+        Fnv1a(absl::StrCat(
+                  spec.handle, ":", spec.events, ",",
+                  static_cast<int>(spec.trigger.value_or(Trigger::kEdge)), " "),
+              hash);
   }
   return absl::StrCat("wait-", absl::Hex(hash));
 }

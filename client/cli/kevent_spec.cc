@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "base/errno_status.h"
+#include "base/fnv.h"
 #include "client/cli/failure.h"
 #include "selector/kqueue/kevent.h"
 
@@ -20,15 +21,6 @@ absl::Status BadPart(absl::string_view text, absl::string_view why) {
 bool TakesNumbers(std::int16_t filter) {
   return filter == evfilt::kTimer || filter == evfilt::kUser ||
          filter == evfilt::kSignal;
-}
-
-// The same number for a word in every command.
-std::uint64_t NumberFor(absl::string_view word) {
-  std::uint64_t hash = 14695981039346656037u;  // FNV-1a
-  for (const char byte : word) {
-    hash = (hash ^ static_cast<unsigned char>(byte)) * 1099511628211u;
-  }
-  return hash;
 }
 
 bool IsError(const Kevent& kevent) { return (kevent.flags & ev::kError) != 0; }
@@ -98,7 +90,7 @@ absl::StatusOr<NamedKevent> ParseKevent(absl::string_view text,
     return change;
   }
   if (TakesNumbers(kevent.filter)) {
-    kevent.ident = NumberFor(parts[0]);
+    kevent.ident = Fnv1a(parts[0]);
     (*names)[kevent.ident] = std::string(parts[0]);
   } else {
     kevent.ident = 0;

@@ -1,5 +1,6 @@
 // client/cli/path_events.h: room: cli. What happens to a watched path, in
-// words: "created", "moved-from", as the names of PathEventBit. Threads: pure.
+// words: "created", "moved-from", as the names of PathEventBit.
+// Threads: pure.
 #ifndef FARPOLL_CLIENT_CLI_PATH_EVENTS_H_
 #define FARPOLL_CLIENT_CLI_PATH_EVENTS_H_
 

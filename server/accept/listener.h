@@ -1,5 +1,7 @@
 // server/accept/listener.h: room: server/accept. A listening socket: made,
-// named and removed. Threads: as a plain value. Source: unix(7), ip(7).
+// named and removed.
+// Threads: as a plain value.
+// Source: unix(7), ip(7).
 #ifndef FARPOLL_SERVER_ACCEPT_LISTENER_H_
 #define FARPOLL_SERVER_ACCEPT_LISTENER_H_
 

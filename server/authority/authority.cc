@@ -10,22 +10,17 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "base/errno_status.h"
+#include "base/fnv.h"
 
 namespace farpoll::server {
 namespace {
 
-// FNV-1a over the arguments with their ends, so that equal commands are told
-// without writing down what they say. It guards nothing.
+// Of the arguments with their ends, so that equal commands are told without
+// writing down what they say.
 std::string HashOf(const std::vector<std::string>& argv) {
-  std::uint64_t hash = 0xcbf29ce484222325;
-  const auto add = [&hash](char c) {
-    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  };
+  std::uint64_t hash = kFnvStart;
   for (const std::string& argument : argv) {
-    for (const char c : argument) {
-      add(c);
-    }
-    add('\0');
+    hash = Fnv1a({argument.c_str(), argument.size() + 1}, hash);
   }
   return absl::StrCat(absl::Hex(hash, absl::kZeroPad16));
 }

@@ -1,6 +1,7 @@
 // server/handle/pty.h: room: server/handle. Pseudo-terminals: the master side
-// is a handle, the other a program's terminal. Threads: pure functions over
-// system calls that do not block. Source: pty(7), ioctl_tty(2).
+// is a handle, the other a program's terminal.
+// Threads: pure functions over system calls that do not block.
+// Source: pty(7), ioctl_tty(2).
 #ifndef FARPOLL_SERVER_HANDLE_PTY_H_
 #define FARPOLL_SERVER_HANDLE_PTY_H_
 

@@ -41,7 +41,9 @@ SocketState DescribeSocket(const Handle& handle) {
   if (handle.bound_path != nullptr) {
     state.local = absl::StrCat("unix:", handle.bound_path->path());
   }
-  if (NameOf(&getpeername, fd, &state.peer)) {
+  if (handle.kind == HandleKind::kListener) {
+    state.phase = SocketState::Phase::kListening;
+  } else if (NameOf(&getpeername, fd, &state.peer)) {
     state.phase = SocketState::Phase::kConnected;
   } else if (handle.kind == HandleKind::kConnection) {
     // A socket that is neither connected nor connecting hangs up.

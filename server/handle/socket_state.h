@@ -12,7 +12,13 @@
 namespace farpoll::server {
 
 struct SocketState {
-  enum class Phase { kUnconnected, kConnecting, kConnected, kFailed };
+  enum class Phase {
+    kUnconnected,
+    kConnecting,
+    kConnected,
+    kFailed,
+    kListening
+  };
   Phase phase = Phase::kUnconnected;
   std::string local;  // as SocketAddress::Text; empty when it has none
   std::string peer;

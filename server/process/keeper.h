@@ -3,9 +3,8 @@
 // end, makes them, reaps them. A leader is reaped last: while it is a zombie
 // its number, which is also its group's and its session's, is nobody else's.
 // Threads: one of its own, "farpoll-keeper", started with the first child,
-// which
-//   alone looks through /proc; the reactor's for ends and grace times. Every
-//   method from any thread, EndAll not from the reactor's.
+//   which alone looks through /proc; the reactor's for ends and grace times.
+//   Every method from any thread, EndAll not from the reactor's.
 // Source: docs/processes.md.
 #ifndef FARPOLL_SERVER_PROCESS_KEEPER_H_
 #define FARPOLL_SERVER_PROCESS_KEEPER_H_

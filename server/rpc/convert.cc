@@ -55,6 +55,8 @@ v1::SocketPhase ToProto(SocketState::Phase phase) {
       return v1::SOCKET_PHASE_CONNECTED;
     case SocketState::Phase::kFailed:
       return v1::SOCKET_PHASE_FAILED;
+    case SocketState::Phase::kListening:
+      return v1::SOCKET_PHASE_LISTENING;
   }
   return v1::SOCKET_PHASE_UNSPECIFIED;
 }

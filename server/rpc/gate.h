@@ -3,8 +3,9 @@
 //
 // gRPC shows each call to the gate as it starts; what the gate finds travels in
 // the call's context. A handler gets its caller from there and nowhere else,
-// and a call that the gate never saw is refused. Threads: gRPC's pool. Source:
-// docs/security.md.
+// and a call that the gate never saw is refused.
+// Threads: gRPC's pool.
+// Source: docs/security.md.
 #ifndef FARPOLL_SERVER_RPC_GATE_H_
 #define FARPOLL_SERVER_RPC_GATE_H_
 

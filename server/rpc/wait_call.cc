@@ -62,6 +62,30 @@ absl::StatusOr<Timeout> WaitCall::Open(SessionTable& table,
   return timeout;
 }
 
+// ---- Calls that answer with a result.
+
+void ResultCall::Look() {
+  absl::optional<NamedResult> named = session_->TakeResult(wait_);
+  if (named.has_value()) {
+    Answer(*std::move(named));
+  }
+}
+
+void ResultCall::Answer(NamedResult named) {
+  Fill(named);
+  sent_ = std::move(named.result);
+  if (!FinishOnce(absl::OkStatus())) {
+    // Ended or cancelled just before: nobody will see this result.
+    session_->GiveBack(selector_, *std::exchange(sent_, absl::nullopt));
+  }
+}
+
+void ResultCall::OnUndelivered() {
+  if (sent_.has_value()) {
+    session_->GiveBack(selector_, *sent_);
+  }
+}
+
 // ---- Poll.
 
 grpc::ServerUnaryReactor* PollCall::Start(
@@ -91,24 +115,7 @@ absl::Status PollCall::Begin(SessionTable& table, const Principal& caller,
   return wait.status();
 }
 
-void PollCall::Look() {
-  absl::optional<NamedResult> named = session_->TakeResult(wait_);
-  if (!named.has_value()) {
-    return;
-  }
-  FillEvents(*named, response_);
-  sent_ = std::move(named->result);
-  if (!FinishOnce(absl::OkStatus())) {
-    // Ended or cancelled just before: nobody will see this result.
-    session_->GiveBack(selector_, *std::exchange(sent_, absl::nullopt));
-  }
-}
-
-void PollCall::OnUndelivered() {
-  if (sent_.has_value()) {
-    session_->GiveBack(selector_, *sent_);
-  }
-}
+void PollCall::Fill(const NamedResult& named) { FillEvents(named, response_); }
 
 // ---- Select.
 
@@ -183,8 +190,8 @@ absl::Status ControlCall::Begin(SessionTable& table, const Principal& caller,
   if (!timeout.ok()) {
     return timeout.status();
   }
-  queue_ = ToReference(request.selector());
-  Session::ControlRequest control{.selector = queue_,
+  selector_ = ToReference(request.selector());
+  Session::ControlRequest control{.selector = selector_,
                                   .changes = {},
                                   .max_events = request.max_events(),
                                   .timeout = *timeout,
@@ -210,27 +217,9 @@ absl::Status ControlCall::Begin(SessionTable& table, const Principal& caller,
   return absl::OkStatus();
 }
 
-void ControlCall::Look() {
-  absl::optional<NamedResult> named = session_->TakeResult(wait_);
-  if (named.has_value()) {
-    Answer(*std::move(named));
-  }
-}
-
-void ControlCall::Answer(NamedResult named) {
+void ControlCall::Fill(const NamedResult& named) {
   FillKevents(named, response_->mutable_kevents());
   response_->set_sampled_at_ns(ToNanoseconds(named.result.sampled_at));
-  sent_ = std::move(named.result);
-  if (!FinishOnce(absl::OkStatus())) {
-    // Ended or cancelled just before: nobody will see this result.
-    session_->GiveBack(queue_, *std::exchange(sent_, absl::nullopt));
-  }
-}
-
-void ControlCall::OnUndelivered() {
-  if (sent_.has_value()) {
-    session_->GiveBack(queue_, *sent_);
-  }
 }
 
 }  // namespace farpoll::server

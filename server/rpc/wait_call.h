@@ -62,7 +62,25 @@ class WaitCall : public grpc::ServerUnaryReactor,
   std::atomic<bool> cancelled_{false};
 };
 
-class PollCall final : public WaitCall {
+// A call that answers with one result of a selector. Should the client not get
+// it, the result goes back to the selector.
+class ResultCall : public WaitCall {
+ protected:
+  void Look() final;
+  void OnUndelivered() final;
+  // Finishes the call with this result.
+  void Answer(NamedResult named);
+
+  // Writes the result into the call's response.
+  virtual void Fill(const NamedResult& named) = 0;
+
+  Reference selector_;
+
+ private:
+  absl::optional<Result> sent_;
+};
+
+class PollCall final : public ResultCall {
  public:
   // `caller` is as the gate found it.
   static grpc::ServerUnaryReactor* Start(
@@ -76,12 +94,9 @@ class PollCall final : public WaitCall {
 
   absl::Status Begin(SessionTable& table, const Principal& caller,
                      const v1::PollRequest& request);
-  void Look() override;
-  void OnUndelivered() override;
+  void Fill(const NamedResult& named) override;
 
   v1::PollResponse* const response_;
-  Reference selector_;
-  absl::optional<Result> sent_;
 };
 
 class SelectCall final : public WaitCall {
@@ -104,7 +119,7 @@ class SelectCall final : public WaitCall {
   v1::SelectResponse* const response_;
 };
 
-class ControlCall final : public WaitCall {
+class ControlCall final : public ResultCall {
  public:
   // `caller` is as the gate found it.
   static grpc::ServerUnaryReactor* Start(
@@ -118,13 +133,9 @@ class ControlCall final : public WaitCall {
 
   absl::Status Begin(SessionTable& table, const Principal& caller,
                      const v1::ControlRequest& request);
-  void Look() override;
-  void Answer(NamedResult named);
-  void OnUndelivered() override;
+  void Fill(const NamedResult& named) override;
 
   v1::ControlResponse* const response_;
-  Reference queue_;
-  absl::optional<Result> sent_;
 };
 
 }  // namespace farpoll::server

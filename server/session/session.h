@@ -351,7 +351,8 @@ class Session : public std::enable_shared_from_this<Session> {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   ChangeOutcome ApplyOne(SelectorEntry& entry, const Change& change)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  ChangeOutcome ApplyKevent(SelectorEntry& entry, const Change& change)
+  absl::StatusOr<std::int64_t> ApplyKevent(SelectorEntry& entry,
+                                           const Kevent& kevent)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // The change's kevent, with the handle that it names as ident.
   //   Errors: FAILED_PRECONDITION (EBADF): no handle has the name.
@@ -364,6 +365,8 @@ class Session : public std::enable_shared_from_this<Session> {
       SelectorEntry& entry, const ControlRequest& request)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status CheckBounds(const ControlRequest& request) const;
+  // INVALID_ARGUMENT (LIMIT_EVENTS) for fewer than 0 or more than the limit.
+  absl::Status CheckRoom(std::int64_t max_events) const;
   // Applies the changes and, if none gave an entry, takes what is ready.
   absl::StatusOr<Result> ControlNow(SelectorEntry& entry,
                                     const ControlRequest& request)

@@ -32,32 +32,25 @@ absl::StatusOr<Kevent> Session::Resolve(const Change& change) {
   return kevent;
 }
 
-ChangeOutcome Session::ApplyKevent(SelectorEntry& entry, const Change& change) {
-  const absl::StatusOr<Kevent> kevent = Resolve(change);
-  if (!kevent.ok()) {
-    return ChangeOutcome{0, kevent.status()};
-  }
-  return ChangeOutcome{
-      static_cast<std::int64_t>(kevent->ident),
-      entry.queue->Apply(
-          *kevent, [this](std::int64_t id) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-            return TargetOf(id);
-          })};
+absl::StatusOr<std::int64_t> Session::ApplyKevent(SelectorEntry& entry,
+                                                  const Kevent& kevent) {
+  return entry.queue->Apply(
+      kevent, [this](std::int64_t id)
+                  ABSL_NO_THREAD_SAFETY_ANALYSIS { return TargetOf(id); });
 }
 
 absl::StatusOr<std::vector<TakenKevent>> Session::ApplyControl(
     SelectorEntry& entry, const ControlRequest& request) {
-  std::vector<Kevent> changes;
-  changes.reserve(request.changes.size());
-  for (const Change& change : request.changes) {
+  const auto apply = [&](std::size_t i)
+                         ABSL_NO_THREAD_SAFETY_ANALYSIS -> AppliedKevent {
+    const Change& change = request.changes[i];
     const absl::StatusOr<Kevent> kevent = Resolve(change);
-    // A name that nobody has is an ident that no handle ever has.
-    changes.push_back(kevent.ok() ? *kevent : change.kevent);
-  }
-  return entry.queue->ApplyAll(
-      changes, static_cast<std::size_t>(request.max_events),
-      [this](std::int64_t id)
-          ABSL_NO_THREAD_SAFETY_ANALYSIS { return TargetOf(id); });
+    return kevent.ok()
+               ? AppliedKevent{*kevent, ApplyKevent(entry, *kevent).status()}
+               : AppliedKevent{change.kevent, kevent.status()};
+  };
+  return ApplyInTurn(request.changes.size(),
+                     static_cast<std::size_t>(request.max_events), apply);
 }
 
 absl::StatusOr<Session::ControlStart> Session::BeginControl(
@@ -139,11 +132,8 @@ absl::StatusOr<Result> Session::ControlNow(SelectorEntry& entry,
 
 absl::Status Session::CheckBounds(const ControlRequest& request) const {
   const Limits& limits = *context_.limits;
-  if (request.max_events < 0 || request.max_events > limits.max_events) {
-    return MakeError(
-        EINVAL, "LIMIT_EVENTS", "max_events",
-        absl::StrCat("max_events is ", request.max_events,
-                     "; it must be from 0 to ", limits.max_events));
+  if (const absl::Status room = CheckRoom(request.max_events); !room.ok()) {
+    return room;
   }
   if (static_cast<std::int64_t>(request.changes.size()) > limits.max_changes) {
     return MakeError(

@@ -343,6 +343,7 @@ absl::Status Session::CloseHandle(const Reference& handle) {
       if (entry->source->Has(id)) {
         AddWaiters(*entry, &wakeups);
       }
+      // Unregistered too: a kqueue counts the ends of all children.
       entry->source->HandleClosed(id);
     }
     RemoveHandle(id, &children);

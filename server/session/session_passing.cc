@@ -25,10 +25,9 @@ absl::StatusOr<std::vector<HandleInfo>> Session::Adopt(
         MakeHandle(names.empty() ? absl::string_view() : names[i],
                    [&] { return TakePassed(std::move(descriptors[i])); });
     if (!info.ok()) {
+      std::vector<ClosedChild> none;  // what is passed is no child's handle
       for (const HandleInfo& taken_back : made) {
-        handle_names_.erase(taken_back.name);
-        handles_.erase(taken_back.id);
-        context_.handles->Return(1);
+        RemoveHandle(taken_back.id, &none);
       }
       return info.status();
     }

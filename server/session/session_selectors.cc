@@ -205,7 +205,12 @@ ChangeOutcome Session::ApplyOne(SelectorEntry& entry, const Change& change) {
     return ChangeOutcome{0, fits};
   }
   if (kevent) {
-    return ApplyKevent(entry, change);
+    const absl::StatusOr<Kevent> resolved = Resolve(change);
+    if (!resolved.ok()) {
+      return ChangeOutcome{0, resolved.status()};
+    }
+    return ChangeOutcome{static_cast<std::int64_t>(resolved->ident),
+                         ApplyKevent(entry, *resolved)};
   }
   const absl::StatusOr<Handle*> found = FindHandle(change.handle);
   if (!found.ok()) {

@@ -62,8 +62,7 @@ class SessionTable {
 
   // Finds a session by id or name and renews its lease.
   //   Errors: NOT_FOUND (SESSION_UNKNOWN; LEASE_EXPIRED for one that ran out
-  //   not
-  //     long ago), UNAVAILABLE when draining.
+  //     not long ago), UNAVAILABLE when draining.
   absl::StatusOr<std::shared_ptr<Session>> Find(const Principal& caller,
                                                 absl::string_view reference);
 

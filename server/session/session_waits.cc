@@ -31,11 +31,8 @@ absl::StatusOr<StreamId> Session::BeginWaitLocked(
       return fits;
     }
   }
-  if (request.max_events < 0 || request.max_events > limits.max_events) {
-    return MakeError(
-        EINVAL, "LIMIT_EVENTS", "max_events",
-        absl::StrCat("max_events is ", request.max_events,
-                     "; it must be from 0 to ", limits.max_events));
+  if (const absl::Status room = CheckRoom(request.max_events); !room.ok()) {
+    return room;
   }
   const absl::StatusOr<absl::Duration> timeout =
       CheckTimeout(entry.kind, request.timeout);
@@ -70,6 +67,16 @@ absl::StatusOr<StreamId> Session::BeginWaitLocked(
   waits_.emplace(*id, std::move(wait));
   entry.wait = *id;
   return id;
+}
+
+absl::Status Session::CheckRoom(std::int64_t max_events) const {
+  const std::int64_t limit = context_.limits->max_events;
+  if (max_events >= 0 && max_events <= limit) {
+    return absl::OkStatus();
+  }
+  return MakeError(EINVAL, "LIMIT_EVENTS", "max_events",
+                   absl::StrCat("max_events is ", max_events,
+                                "; it must be from 0 to ", limit));
 }
 
 Session::Wait* Session::FindWait(StreamId id) {

@@ -1,7 +1,7 @@
 // server/wait/child_counter.h: room: server/wait. Counts the ends of a
-// session's children: what SIGCHLD tells a program of its own. Threads: fenced
-// by the session's lock. Source: docs/kqueue.md, "Over gRPC"; FreeBSD
-// kqueue(2), EVFILT_SIGNAL.
+// session's children: what SIGCHLD tells a program of its own.
+// Threads: fenced by the session's lock.
+// Source: docs/kqueue.md, "Over gRPC"; FreeBSD kqueue(2), EVFILT_SIGNAL.
 #ifndef FARPOLL_SERVER_WAIT_CHILD_COUNTER_H_
 #define FARPOLL_SERVER_WAIT_CHILD_COUNTER_H_
 

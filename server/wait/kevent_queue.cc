@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/errno_status.h"
 #include "server/policy/limits.h"
+#include "server/wait/kevent_forms.h"
 
 namespace farpoll::server {
 namespace {
@@ -18,21 +19,9 @@ namespace {
 constexpr std::uint16_t kModes =
     ev::kOneShot | ev::kClear | ev::kDispatch | ev::kReceipt;
 
-// Filters whose ident is a handle's id.
-constexpr std::array kHandleFilters = {
-    evfilt::kRead,  evfilt::kWrite, evfilt::kExcept,  evfilt::kEmpty,
-    evfilt::kVnode, evfilt::kProc,  evfilt::kProcdesc};
-
 bool NamesHandle(std::int16_t filter) {
   return std::find(kHandleFilters.begin(), kHandleFilters.end(), filter) !=
          kHandleFilters.end();
-}
-
-// Its condition can be looked at again at any time, where others count or
-// collect what happened.
-bool CanSampleAnew(std::int16_t filter) {
-  return filter == evfilt::kRead || filter == evfilt::kWrite ||
-         filter == evfilt::kExcept || filter == evfilt::kEmpty;
 }
 
 bool NeedsDescriptor(std::int16_t filter) {
@@ -40,33 +29,8 @@ bool NeedsDescriptor(std::int16_t filter) {
          filter == evfilt::kSignal;
 }
 
-// Stays ready until the condition goes or the registration does.
-bool IsLevel(const Kevent& event) {
-  return (event.flags & (ev::kOneShot | ev::kClear | ev::kDispatch)) == 0;
-}
-
 std::string NameOf(const Kevent& change) {
   return absl::StrCat(change.ident, ",", FilterToString(change.filter));
-}
-
-TakenKevent ErrorEntry(const Kevent& change, int number) {
-  TakenKevent entry;
-  entry.event = change;
-  entry.event.flags = ev::kError;
-  entry.event.fflags = 0;
-  entry.event.data = number;
-  return entry;
-}
-
-// A change of the queue's own, which says again what the client asked: any
-// change replaces it. USER's operations are done once only.
-Kevent Again(const Kevent& asked, std::uint16_t flags) {
-  Kevent change = asked;
-  change.flags = flags;
-  if (asked.filter == evfilt::kUser) {
-    change.fflags = note::kUserNop;
-  }
-  return change;
 }
 
 // The errno of a failed change; a limit of the server's has none of its own.
@@ -139,27 +103,32 @@ absl::StatusOr<KeventQueue::Place> KeventQueue::Locate(const Kevent& change,
 }
 
 absl::StatusOr<KeventQueue::Place> KeventQueue::LocateSignal(
-    const Kevent& change) {
+    const Kevent& change) const {
   if (change.ident != SIGCHLD) {
     return MakeError(EPERM, "SIGNALS_ARE_THE_SERVERS", NameOf(change),
                      "signals reach the server's process, not the session; "
                      "SIGCHLD alone can be counted, for its children");
   }
   if (counter_ == nullptr) {
-    if ((change.flags & ev::kAdd) == 0) {
-      return Place{{change.ident, change.filter}, 0, {}};  // not registered
-    }
-    absl::StatusOr<std::unique_ptr<ChildCounter>> made = ChildCounter::Create();
-    if (!made.ok()) {
-      return made.status();
-    }
-    counter_ = *std::move(made);
-    for (const auto& [handle_id, pidfd] : children_) {
-      counter_->Add(pidfd);
-    }
+    return Place{{change.ident, change.filter}, 0, {}};  // not registered yet
   }
-  return Place{
-      {static_cast<std::uint64_t>(counter_->fd()), evfilt::kRead}, 0, {}};
+  return Place{counter_name(), 0, {}};
+}
+
+absl::Status KeventQueue::StartCounting() {
+  absl::StatusOr<std::unique_ptr<ChildCounter>> made = ChildCounter::Create();
+  if (!made.ok()) {
+    return made.status();
+  }
+  counter_ = *std::move(made);
+  for (const auto& [handle_id, pidfd] : children_) {
+    counter_->Add(pidfd);
+  }
+  return absl::OkStatus();
+}
+
+KeventQueue::Name KeventQueue::counter_name() const {
+  return {static_cast<std::uint64_t>(counter_->fd()), evfilt::kRead};
 }
 
 void KeventQueue::AddChild(std::int64_t handle_id, int pidfd) {
@@ -186,10 +155,18 @@ absl::StatusOr<std::unique_ptr<KeventQueue::Note>> KeventQueue::NewNote(
   note->target = place.target;
   note->local = place.local;
   if (NeedsDescriptor(change.filter)) {
-    if (!descriptors_->TryTake(1)) {
-      return LimitReached("max_handles", descriptors_->limit(), NameOf(change));
+    const absl::Status room = descriptors_->TryTake(1, "max_handles");
+    if (!room.ok()) {
+      return room;
     }
     note->counted = true;
+  }
+  if (change.filter == evfilt::kSignal) {
+    if (const absl::Status counting = StartCounting(); !counting.ok()) {
+      Release(*note);
+      return counting;
+    }
+    note->local = counter_name();
   }
   return note;
 }
@@ -301,23 +278,24 @@ void KeventQueue::Record(const Kevent& change, Note* note) {
   }
 }
 
-absl::StatusOr<std::vector<TakenKevent>> KeventQueue::ApplyAll(
-    absl::Span<const Kevent> changes, std::size_t room, TargetOf target_of) {
+absl::StatusOr<std::vector<TakenKevent>> ApplyInTurn(
+    std::size_t count, std::size_t room,
+    absl::FunctionRef<AppliedKevent(std::size_t)> apply) {
   std::vector<TakenKevent> entries;
-  for (std::size_t i = 0; i < changes.size(); ++i) {
-    const Kevent& change = changes[i];
-    const absl::Status applied = Apply(change, target_of).status();
-    const bool receipt =
-        (change.flags & ev::kReceipt) != 0 && change.filter != 0;
-    if (applied.ok() && !receipt) {
+  for (std::size_t i = 0; i < count; ++i) {
+    const AppliedKevent applied = apply(i);
+    const bool receipt = (applied.change.flags & ev::kReceipt) != 0 &&
+                         applied.change.filter != 0;
+    if (applied.status.ok() && !receipt) {
       continue;
     }
     if (entries.size() == room) {
       // A receipt without room ends the call too, with nothing wrong.
-      return applied.ok() ? absl::StatusOr<std::vector<TakenKevent>>(entries)
-                          : applied;
+      return applied.status.ok()
+                 ? absl::StatusOr<std::vector<TakenKevent>>(entries)
+                 : applied.status;
     }
-    entries.push_back(ErrorEntry(change, NumberOf(applied)));
+    entries.push_back(ErrorEntry(applied.change, NumberOf(applied.status)));
     entries.back().change = i;
   }
   return entries;
@@ -360,180 +338,6 @@ bool KeventQueue::Has(std::int64_t handle_id) const {
                      [&](std::int16_t filter) {
                        return notes_.contains(Name(ident, filter));
                      });
-}
-
-void KeventQueue::HandleClosed(std::int64_t handle_id) {
-  const auto child = children_.find(handle_id);
-  if (child != children_.end()) {
-    if (counter_ != nullptr) {
-      counter_->Forget(child->second);
-    }
-    children_.erase(child);
-  }
-  const auto ident = static_cast<std::uint64_t>(handle_id);
-  for (const std::int16_t filter : kHandleFilters) {
-    Note* const note = Find({ident, filter});
-    if (note == nullptr) {
-      continue;
-    }
-    TakenKevent taken = ErrorEntry(note->asked, EBADF);
-    taken.handle_id = handle_id;
-    taken.generation = note->generation;
-    (void)ApplyLocal(Again(note->asked, ev::kDelete), note);
-    Erase({ident, filter});
-    pending_.push_back(taken);
-  }
-}
-
-// ---- Events.
-
-void KeventQueue::Collect(std::size_t max_events, Result* result) {
-  if (!pending_.empty()) {
-    // In a result of their own: the queue may have newer events of the same
-    // registrations.
-    const auto end = pending_.begin() + static_cast<std::ptrdiff_t>(std::min(
-                                            max_events, pending_.size()));
-    result->kevents.assign(pending_.begin(), end);
-    pending_.erase(pending_.begin(), end);
-    return;
-  }
-  const std::size_t room = std::min(max_events, notes_.size());
-  if (room == 0) {
-    return;
-  }
-  if (room_.size() < room) {
-    room_.resize(room);
-  }
-  const absl::StatusOr<std::size_t> count =
-      queue_->Collect(absl::MakeSpan(room_.data(), room));
-  if (!count.ok()) {
-    return;
-  }
-  result->kevents.reserve(*count);
-  for (std::size_t i = 0; i < *count; ++i) {
-    absl::optional<TakenKevent> taken = Take(room_[i], result->sequence);
-    if (taken.has_value()) {
-      result->kevents.push_back(*std::move(taken));
-    }
-  }
-}
-
-absl::optional<TakenKevent> KeventQueue::Take(const Kevent& local,
-                                              std::int64_t sequence) {
-  Note& note = *reinterpret_cast<Note*>(local.udata);
-  TakenKevent taken{.event = local,
-                    .handle_id = note.handle_id,
-                    .generation = note.generation,
-                    .readiness = NoteReport(note.target, id_, sequence),
-                    .asked = note.asked};
-  taken.event.ident = note.asked.ident;
-  taken.event.filter = note.asked.filter;
-  taken.event.udata = note.asked.udata;
-  if (note.asked.filter == evfilt::kSignal) {
-    taken.event.flags |= ev::kClear;
-    taken.event.data = counter_->Take();
-    if (taken.event.data == 0) {
-      return absl::nullopt;
-    }
-  }
-  if ((local.flags & ev::kOneShot) != 0) {
-    Erase({note.asked.ident, note.asked.filter});
-  } else if ((local.flags & ev::kDispatch) != 0) {
-    note.disabled = true;
-  } else if (quiet_ && IsLevel(taken.event)) {
-    Silence(note);
-  }
-  return taken;
-}
-
-// ---- Acknowledgement.
-
-KeventQueue::Note* KeventQueue::Reported(const TakenKevent& taken) {
-  Note* const note = Find({taken.event.ident, taken.event.filter});
-  return note != nullptr && note->generation == taken.generation ? note
-                                                                 : nullptr;
-}
-
-void KeventQueue::Silence(Note& note) {
-  if (std::exchange(note.silent, true) || note.disabled) {
-    return;
-  }
-  (void)ApplyLocal(Again(note.asked, ev::kDisable), &note);
-}
-
-void KeventQueue::Unsilence(Note& note) {
-  if (!std::exchange(note.silent, false) || note.disabled) {
-    return;
-  }
-  (void)ApplyLocal(Again(note.asked, ev::kEnable), &note);
-}
-
-void KeventQueue::SetQuiet(bool quiet, const std::deque<Result>& standing) {
-  if (quiet == quiet_) {
-    return;
-  }
-  quiet_ = quiet;
-  if (!quiet) {
-    for (const auto& [name, note] : notes_) {
-      Unsilence(*note);
-    }
-    return;
-  }
-  for (const Result& result : standing) {
-    for (const TakenKevent& taken : result.kevents) {
-      Note* const note = Reported(taken);
-      if (note != nullptr && IsLevel(taken.event)) {
-        Silence(*note);
-      }
-    }
-  }
-}
-
-void KeventQueue::Acknowledge(const Result& result) {
-  if (!quiet_) {
-    return;
-  }
-  for (const TakenKevent& taken : result.kevents) {
-    if (Note* const note = Reported(taken)) {
-      Unsilence(*note);
-    }
-  }
-}
-
-void KeventQueue::Restore(const Result& result, TargetOf target_of) {
-  for (const TakenKevent& taken : result.kevents) {
-    RestoreOne(taken, target_of);
-  }
-}
-
-void KeventQueue::RestoreOne(const TakenKevent& taken, TargetOf target_of) {
-  if ((taken.event.flags & ev::kError) != 0) {
-    pending_.push_back(taken);
-    return;
-  }
-  if (IsLevel(taken.event)) {
-    if (Note* const note = Reported(taken)) {
-      Unsilence(*note);
-    }
-    return;
-  }
-  const bool one_shot = (taken.event.flags & ev::kOneShot) != 0;
-  if (!CanSampleAnew(taken.event.filter)) {
-    if (one_shot || Reported(taken) != nullptr) {
-      pending_.push_back(taken);
-    }
-    return;
-  }
-  if (one_shot) {
-    if (Find({taken.event.ident, taken.event.filter}) == nullptr) {
-      (void)Apply(taken.asked, target_of);
-    }
-    return;
-  }
-  if (Note* const note = Reported(taken)) {
-    note->disabled = false;  // as EV_DISPATCH left it
-    (void)ApplyLocal(Again(note->asked, ev::kEnable), note);
-  }
 }
 
 }  // namespace farpoll::server

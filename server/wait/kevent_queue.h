@@ -14,10 +14,10 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/optional.h"
-#include "absl/types/span.h"
 #include "selector/kqueue/kevent.h"
 #include "selector/kqueue/kqueue.h"
 #include "server/policy/quota.h"
@@ -26,6 +26,20 @@
 #include "server/wait/source.h"
 
 namespace farpoll::server {
+
+// A change as the queue was to have it, and what became of it.
+struct AppliedKevent {
+  Kevent change;
+  absl::Status status;
+};
+// kevent(2)'s first half: has `apply` apply changes 0 to `count` - 1 in turn,
+// and returns an entry with ev::kError for each that failed or asked for a
+// receipt.
+//   Errors: that of the first change whose entry has no room: earlier changes
+//     stay, later ones are not applied.
+absl::StatusOr<std::vector<TakenKevent>> ApplyInTurn(
+    std::size_t count, std::size_t room,
+    absl::FunctionRef<AppliedKevent(std::size_t)> apply);
 
 class KeventQueue final : public Source {
  public:
@@ -47,13 +61,6 @@ class KeventQueue final : public Source {
   //     handle, and for signals but SIGCHLD; RESOURCE_EXHAUSTED
   //     (LIMIT_SELECTOR_REGISTRATIONS, LIMIT_HANDLES).
   absl::StatusOr<std::int64_t> Apply(const Kevent& change, TargetOf target_of);
-
-  // kevent(2)'s first half: applies all, and returns an entry with ev::kError
-  // for each that failed or asked for a receipt.
-  //   Errors: that of the first change whose entry has no room: earlier changes
-  //     stay, later ones are not applied.
-  absl::StatusOr<std::vector<TakenKevent>> ApplyAll(
-      absl::Span<const Kevent> changes, std::size_t room, TargetOf target_of);
 
   // A child of the session, whose end SIGNAL is to count; `pidfd` is the
   // handle's, until HandleClosed().
@@ -97,7 +104,12 @@ class KeventQueue final : public Source {
     Target target;
   };
   absl::StatusOr<Place> Locate(const Kevent& change, TargetOf target_of);
-  absl::StatusOr<Place> LocateSignal(const Kevent& change);
+  absl::StatusOr<Place> LocateSignal(const Kevent& change) const;
+  // Has counter_ count what children there are.
+  //   Errors: RESOURCE_EXHAUSTED (EMFILE, ENFILE, ENOMEM).
+  absl::Status StartCounting();
+  Name counter_name() const;  // in the local queue; while there is a counter_
+  // A registration to be, with the descriptors that it alone needs.
   absl::StatusOr<std::unique_ptr<Note>> NewNote(const Kevent& change,
                                                 const Place& place);
   // Applies to the local queue.

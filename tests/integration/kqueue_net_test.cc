@@ -136,6 +136,21 @@ TEST_P(KqueueNet, ErrorsAndReceiptsComeWhileThereIsRoom) {
             "in,READ,RECEIPT,-,1");  // it was not taken with the errors
 }
 
+// TIMER and USER take any number; a name is no number.
+TEST_P(KqueueNet, ANameThatNobodyHasIsEbadfForEveryFilter) {
+  const std::string timer = On("nobody", evfilt::kTimer, ev::kAdd, "data: 1");
+  const std::string user = On("nobody", evfilt::kUser);
+  const auto answer =
+      Control(absl::Substitute("changes { $0 } changes { $1 }", timer, user));
+  EXPECT_THAT(answer, Succeeds());
+  EXPECT_EQ(Kevents(answer.response),
+            absl::StrCat("nobody,TIMER,ERROR,-,", EBADF,
+                         " nobody,USER,ERROR,-,", EBADF));
+  EXPECT_THAT(Control(absl::Substitute("changes { $0 }", user), 0),
+              Fails(grpc::FAILED_PRECONDITION, "EBADF", "HANDLE_UNKNOWN"));
+  EXPECT_EQ(Collect(), "");
+}
+
 TEST_P(KqueueNet, ReadCarriesBytesAndEndOfFile) {
   Change(On("in", evfilt::kRead));
   peer().Write("out", "12345");

@@ -39,6 +39,7 @@ class SocketsTest : public testing::Test {
     SCOPED_TRACE(place.address.Text());
     Handle listener = Must(Listen(place, 8));
     EXPECT_EQ(SampleReadiness(listener), 0);
+    EXPECT_EQ(DescribeSocket(listener).phase, Phase::kListening);
     Endpoint door = place;
     if (!place.address.is_unix()) {
       door = PlaceOf(listener);

@@ -76,8 +76,9 @@ class KeventQueueTest : public testing::Test {
 
   absl::StatusOr<std::vector<TakenKevent>> ApplyAll(
       const std::vector<Kevent>& changes, std::size_t room = kRoom) {
-    return queue_->ApplyAll(changes, room,
-                            [this](std::int64_t id) { return TargetOf(id); });
+    return ApplyInTurn(changes.size(), room, [&](std::size_t i) {
+      return AppliedKevent{changes[i], Apply(changes[i]).status()};
+    });
   }
 
   // A pipe with a byte in it, registered with `flags`.
@@ -295,6 +296,22 @@ TEST_F(KeventQueueTest, SigchldCountsTheEndsOfTheSessionsChildren) {
   queue_->HandleClosed(3);
   EXPECT_THAT(Apply(Change(SIGCHLD, evfilt::kSignal, ev::kDelete)), IsOk());
   EXPECT_EQ(descriptors_.used(), 0);
+}
+
+TEST_F(KeventQueueTest, ARefusedSigchldHoldsNoDescriptor) {
+  queue_ = Make(/*most=*/1);
+  ASSERT_THAT(Apply(Change(1, evfilt::kUser)), IsOk());
+  const int before = CountOpenDescriptors();
+  EXPECT_THAT(Apply(Change(SIGCHLD, evfilt::kSignal)),
+              StatusIs(absl::StatusCode::kResourceExhausted));
+
+  queue_ = Make();
+  ASSERT_TRUE(descriptors_.TryTake(kDescriptors));
+  EXPECT_THAT(Apply(Change(SIGCHLD, evfilt::kSignal)),
+              StatusIs(absl::StatusCode::kResourceExhausted));
+
+  EXPECT_EQ(CountOpenDescriptors(), before);
+  descriptors_.Return(kDescriptors);
 }
 
 TEST_F(KeventQueueTest, AClosedChildIsNotCounted) {
