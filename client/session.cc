@@ -133,9 +133,28 @@ absl::StatusOr<SocketPair> Session::CreateSocketPair(
 }
 
 absl::StatusOr<Handle> Session::Pass(int fd, absl::string_view name) {
+  return HandOver(fd, name, nullptr);
+}
+
+absl::StatusOr<Handle> Session::PassWeakly(int fd, const Selector& selector,
+                                           Events events,
+                                           absl::string_view name,
+                                           std::uint64_t cookie) {
+  v1::WeakCustody weak;
+  *weak.mutable_selector() = selector.ref();
+  weak.set_events(events);
+  weak.set_cookie(cookie);
+  return HandOver(fd, name, &weak);
+}
+
+absl::StatusOr<Handle> Session::HandOver(int fd, absl::string_view name,
+                                         const v1::WeakCustody* weak) {
   v1::PassingRequest request;
   request.mutable_pass()->set_session(id_);
   request.mutable_pass()->add_names(std::string(name));
+  if (weak != nullptr) {
+    *request.mutable_pass()->mutable_weak() = *weak;
+  }
   const absl::StatusOr<PassingAnswer> answer =
       connection_->Passing(request, {fd});
   if (!answer.ok()) {

@@ -21,6 +21,7 @@
 #include "client/selector.h"
 #include "farpoll/v1/handle.pb.h"
 #include "farpoll/v1/kinds.pb.h"
+#include "farpoll/v1/passing.pb.h"
 #include "farpoll/v1/process.pb.h"
 #include "farpoll/v1/selector.pb.h"
 #include "farpoll/v1/session.pb.h"
@@ -133,6 +134,15 @@ class Session {
   //   Errors: FAILED_PRECONDITION (NOT_LOCAL): the server is reached over TCP;
   //     those of farpoll/v1/passing.proto.
   absl::StatusOr<Handle> Pass(int fd, absl::string_view name = "");
+  // The same in weak custody: the server registers `fd` with `selector`, for
+  // edges of `events`, and holds no copy of it. The handle gives events for as
+  // long as anybody holds the open file, and nothing else.
+  //   Errors: also NOT_FOUND, INVALID_ARGUMENT (a kqueue), PERMISSION_DENIED
+  //     (EPERM: a file that is always ready), ALREADY_EXISTS (EEXIST: watched
+  //     there already), RESOURCE_EXHAUSTED (LIMIT_WEAK_HANDLES, ENOSPC).
+  absl::StatusOr<Handle> PassWeakly(int fd, const Selector& selector,
+                                    Events events, absl::string_view name = "",
+                                    std::uint64_t cookie = 0);
   // Uses a handle by name or id, without owning it. Makes no call.
   Handle AttachHandle(absl::string_view name_or_id);
   // All handles, in order of their ids.
@@ -157,6 +167,9 @@ class Session {
                                          Timeout timeout = Timeout::Forever());
 
  private:
+  // Weak custody if there is `weak`.
+  absl::StatusOr<Handle> HandOver(int fd, absl::string_view name,
+                                  const v1::WeakCustody* weak);
   template <class Response, class Request, class Method>
   absl::StatusOr<Handle> Make(Request& request, Method method);
 

@@ -13,6 +13,7 @@ selector: selector/ base/
 selector/interest_set.cc: selector/ base/ +epoll
 selector/interest_set_wait.cc: selector/ base/ +epoll
 selector/pollable_view.cc: selector/ base/ +epoll
+selector/weak_set.cc: selector/ base/ +epoll
 server/handle: server/handle/ base/
 server/policy: server/policy/ selector/events.h base/
 server/policy/config.cc: server/policy/ proto/ base/ +protobuf

@@ -2,6 +2,8 @@
 #include <string>
 
 #include "client/cli/describe_values.h"
+#include "client/cli/failure.h"
+#include "client/cli/spec.h"
 #include "client/cli/verbs.h"
 
 namespace farpoll::cli {
@@ -10,15 +12,30 @@ namespace {
 struct Arguments {
   std::string name;
   int fd = -1;
+  std::string weak;  // SELECTOR:BITS, or empty
 };
+
+absl::StatusOr<Handle> HandOver(Session& session, const Arguments& arguments) {
+  if (arguments.weak.empty()) {
+    return session.Pass(arguments.fd, arguments.name);
+  }
+  const absl::StatusOr<Spec> spec = ParseSpec(arguments.weak);
+  if (!spec.ok()) {
+    return spec.status();
+  }
+  if (spec->trigger.value_or(Trigger::kEdge) != Trigger::kEdge) {
+    return UsageError("what is in weak custody reports edges");
+  }
+  return session.PassWeakly(arguments.fd, session.AttachSelector(spec->handle),
+                            spec->events, arguments.name);
+}
 
 absl::Status Run(Runtime& run, const Arguments& arguments) {
   const absl::StatusOr<Session*> session = run.session_for_making();
   if (!session.ok()) {
     return session.status();
   }
-  absl::StatusOr<Handle> handle =
-      (*session)->Pass(arguments.fd, arguments.name);
+  absl::StatusOr<Handle> handle = HandOver(**session, arguments);
   if (!handle.ok()) {
     return handle.status();
   }
@@ -38,6 +55,11 @@ Action Declare(Command command) {
            "which of this program's own descriptors to hand over")
       .Type("NUMBER")
       .Required();
+  command
+      .Add("--weak", arguments->weak,
+           "register it with this selector, SELECTOR:BITS, and leave it with "
+           "its other holders: it gives events and nothing else")
+      .Type("SPEC");
   return [arguments](Runtime& run) { return Run(run, *arguments); };
 }
 
@@ -49,6 +71,7 @@ Verb PassVerb() {
           "hands one of its own descriptors over to the server",
           R"(  farpoll pass log --fd 3 3< <(tail -f /var/log/syslog)
   farpoll pass terminal --fd 0
+  farpoll pass log --fd 3 --weak watch:r 3< <(tail -f /var/log/syslog)
 )",
           "The server must run on this machine and be reached by its Unix "
           "socket. Except for pipes and terminals, the open file becomes "

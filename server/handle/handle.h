@@ -19,8 +19,9 @@
 
 namespace farpoll::server {
 
-// Owns its descriptor. The descriptor is non-blocking and close-on-exec, and
-// its number never leaves the server.
+// Owns its descriptor, unless it is in weak custody: then it has none. The
+// descriptor is non-blocking and close-on-exec, and its number never leaves the
+// server.
 struct Handle {
   std::int64_t id = 0;  // positive, never used twice
   std::string name;     // unique in its session, or empty

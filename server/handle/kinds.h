@@ -28,6 +28,7 @@ enum class HandleKind {
   kFile = 11,
   kWatch = 12,
   kPassed = 13,  // handed over by a local program
+  kWeak = 14,    // the same in weak custody: has no descriptor
 };
 
 // What a Read takes or a Write puts in.
@@ -63,6 +64,7 @@ inline constexpr KindInfo kHandleKinds[] = {
     {HandleKind::kFile, "file", Content::kBytes, Content::kBytes},
     {HandleKind::kWatch, "watch", Content::kPathEvents, Content::kNothing},
     {HandleKind::kPassed, "passed", Content::kBytes, Content::kBytes},
+    {HandleKind::kWeak, "weak", Content::kNothing, Content::kNothing},
 };
 
 // The row of `kind`.

@@ -11,6 +11,17 @@
 #include "server/rpc/convert.h"
 
 namespace farpoll::server {
+namespace {
+
+Interest InterestOf(const v1::WeakCustody& weak) {
+  Interest interest{.cookie = weak.cookie()};
+  if (weak.has_events()) {
+    interest.events = weak.events();
+  }
+  return interest;
+}
+
+}  // namespace
 
 PassingDoor::PassingDoor(Reactor* reactor, const Clock* clock,
                          SessionTable* sessions, const Authority* authority,
@@ -213,8 +224,14 @@ absl::Status PassingDoor::Pass(Connection& connection,
   }
   const std::vector<std::string> names(request.names().begin(),
                                        request.names().end());
+  std::vector<UniqueFd> descriptors =
+      std::exchange(connection.inbox.descriptors, {});
   const absl::StatusOr<std::vector<HandleInfo>> made =
-      (*session)->Adopt(std::exchange(connection.inbox.descriptors, {}), names);
+      request.has_weak()
+          ? (*session)->AdoptWeakly(std::move(descriptors), names,
+                                    ToReference(request.weak().selector()),
+                                    InterestOf(request.weak()))
+          : (*session)->Adopt(std::move(descriptors), names);
   if (!made.ok()) {
     return made.status();
   }

@@ -15,21 +15,24 @@ struct Account {
   // `limits` are the principal's (Policy::LimitsOf); those of the whole server
   // are borrowed.
   Account(const std::string& owner, const Limits& limits, Quota* all_handles,
-          Quota* all_processes)
+          Quota* all_weak_handles, Quota* all_processes)
       : sessions(limits.max_sessions, owner),
         handles(limits.max_handles, owner, all_handles),
+        weak_handles(limits.max_weak_handles, owner, all_weak_handles),
         processes(limits.max_processes, owner, all_processes) {}
 
   // From now on.
   void SetLimits(const Limits& limits) {
     sessions.SetLimit(limits.max_sessions);
     handles.SetLimit(limits.max_handles);
+    weak_handles.SetLimit(limits.max_weak_handles);
     processes.SetLimit(limits.max_processes);
   }
 
   Quota sessions;
   Quota handles;
-  Quota processes;  // until they are gone, not only closed
+  Quota weak_handles;  // until their selectors are closed
+  Quota processes;     // until they are gone, not only closed
 };
 
 }  // namespace farpoll::server

@@ -43,6 +43,9 @@ constexpr LimitField kFields[] = {
      "descriptor limit allows"},
     {"max_session_handles", &Limits::max_session_handles, 0, kMostObjects,
      "handles open at once in a session"},
+    {"max_weak_handles", &Limits::max_weak_handles, 0, kMostObjects,
+     "handles in weak custody, of all sessions; each counts until its selector "
+     "is closed"},
     {"max_session_selectors", &Limits::max_session_selectors, 0, kMostObjects,
      "selectors open at once in a session"},
     {"max_selector_registrations", &Limits::max_selector_registrations, 0,

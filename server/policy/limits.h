@@ -21,6 +21,7 @@ struct Limits {
   std::int64_t max_sessions = 1000;
   std::int64_t max_handles = 15000;
   std::int64_t max_session_handles = 15000;
+  std::int64_t max_weak_handles = 100'000;
   std::int64_t max_session_selectors = 256;
   std::int64_t max_selector_registrations = 15000;
   std::int64_t max_session_streams = 256;

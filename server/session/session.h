@@ -127,6 +127,12 @@ class Session : public std::enable_shared_from_this<Session> {
   //     (NAME_TAKEN), RESOURCE_EXHAUSTED; those of TakePassed.
   absl::StatusOr<std::vector<HandleInfo>> Adopt(
       std::vector<UniqueFd> descriptors, absl::Span<const std::string> names);
+  // The same in weak custody: registers each with `selector` and closes it.
+  //   Errors: as Adopt but for TakePassed; NOT_FOUND; INVALID_ARGUMENT
+  //     (WRONG_KIND); those of Selector::RegisterWeakly.
+  absl::StatusOr<std::vector<HandleInfo>> AdoptWeakly(
+      std::vector<UniqueFd> descriptors, absl::Span<const std::string> names,
+      const Reference& selector, const Interest& interest);
   // A duplicate of the handle's descriptor, and one that polls readable while
   // the selector has something to report.
   //   Errors: NOT_FOUND; RESOURCE_EXHAUSTED (EMFILE, ENFILE).
@@ -298,9 +304,11 @@ class Session : public std::enable_shared_from_this<Session> {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void DetachLocked(StreamId id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
-  // Takes the quota for as many new handles as there are names, if their names
-  // are free and good.
   using FieldAndName = std::pair<absl::string_view, absl::string_view>;
+  // Whether the session lives, and new handles may have these names.
+  absl::Status CheckNewNames(absl::Span<const FieldAndName> fields_and_names)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The same, and takes the quota for as many handles.
   absl::Status CheckNewHandles(absl::Span<const FieldAndName> fields_and_names)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Makes one handle called `name`: checks the name, takes the quota, and gives
@@ -323,6 +331,14 @@ class Session : public std::enable_shared_from_this<Session> {
   absl::StatusOr<Endpoint> Authorize(absl::string_view text,
                                      absl::string_view field, Verb verb);
   absl::StatusOr<Handle*> FindHandle(const Reference& reference)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // One with a descriptor.
+  //   Errors: NOT_FOUND; FAILED_PRECONDITION (EBADF, WEAK_HANDLE).
+  absl::StatusOr<Handle*> FindHeld(const Reference& reference)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::StatusOr<HandleInfo> AdoptOneWeakly(SelectorEntry& entry, UniqueFd fd,
+                                            absl::string_view name,
+                                            const Interest& interest)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // What a child is to be, without its descriptors.
   absl::StatusOr<LaunchPlan> PlanChild(ChildRequest& request);
@@ -424,6 +440,7 @@ class Session : public std::enable_shared_from_this<Session> {
   // Those of handles that are still being made name 0.
   absl::flat_hash_map<std::string, std::int64_t> handle_names_
       ABSL_GUARDED_BY(mu_);
+  std::int64_t weak_handles_ ABSL_GUARDED_BY(mu_) = 0;  // among handles_
   // Of children that are being started; their handles are in no list yet.
   std::int64_t reserved_handles_ ABSL_GUARDED_BY(mu_) = 0;
   // Those that are being started included.

@@ -33,7 +33,7 @@ absl::optional<ProcessInfo> DescribeProcess(const Handle& handle) {
 
 }  // namespace
 
-absl::Status Session::CheckNewHandles(
+absl::Status Session::CheckNewNames(
     absl::Span<const FieldAndName> fields_and_names) {
   if (const absl::Status alive = Alive(); !alive.ok()) {
     return alive;
@@ -50,10 +50,18 @@ absl::Status Session::CheckNewHandles(
     }
     before = name;
   }
+  return absl::OkStatus();
+}
+
+absl::Status Session::CheckNewHandles(
+    absl::Span<const FieldAndName> fields_and_names) {
+  if (const absl::Status good = CheckNewNames(fields_and_names); !good.ok()) {
+    return good;
+  }
   const auto count = static_cast<std::int64_t>(fields_and_names.size());
   const std::int64_t limit = context_.limits->max_session_handles;
-  if (static_cast<std::int64_t>(handles_.size()) + reserved_handles_ + count >
-      limit) {
+  const auto held = static_cast<std::int64_t>(handles_.size()) - weak_handles_;
+  if (held + reserved_handles_ + count > limit) {
     return LimitReached("max_session_handles", limit, id_);
   }
   return context_.handles->TryTake(count, "max_handles");
@@ -163,6 +171,16 @@ absl::StatusOr<Handle*> Session::FindHandle(const Reference& reference) {
   return &it->second;
 }
 
+absl::StatusOr<Handle*> Session::FindHeld(const Reference& reference) {
+  absl::StatusOr<Handle*> found = FindHandle(reference);
+  if (found.ok() && (*found)->kind == HandleKind::kWeak) {
+    return MakeError(EBADF, "WEAK_HANDLE", (*found)->Text(),
+                     "the server holds no copy of this descriptor: it reports "
+                     "where it is registered, and that is all");
+  }
+  return found;
+}
+
 Target Session::TargetOf(std::int64_t handle_id) {
   const auto it = handles_.find(handle_id);
   if (it == handles_.end()) {
@@ -214,9 +232,13 @@ void Session::RemoveHandle(std::int64_t id,
     children->emplace_back(std::move(handle.process), std::move(handle.fd));
     --processes_;
   }
+  if (handle.kind == HandleKind::kWeak) {
+    --weak_handles_;
+  } else {
+    context_.handles->Return(1);
+  }
   handle_names_.erase(handle.name);
   handles_.erase(it);
-  context_.handles->Return(1);
 }
 
 absl::StatusOr<ReadResult> Session::Read(const Reference& handle,

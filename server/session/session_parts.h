@@ -21,6 +21,10 @@ struct Session::SelectorEntry {
   std::unique_ptr<KeventQueue> queue;
   Source* source = nullptr;
   std::unique_ptr<Waiter> waiter;
+  // Of the account's weak handles. What the kernel keeps of one stays as long
+  // as its file does, so nothing of it comes back before the selector is
+  // closed.
+  std::int64_t weak_taken = 0;
   Reactor::WatchId watch = 0;      // of the source's descriptor
   StreamId wait = 0;               // the wait in progress, or 0
   std::vector<StreamId> controls;  // a kqueue's Control calls in progress

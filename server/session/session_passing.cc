@@ -11,12 +11,26 @@
 
 namespace farpoll::server {
 
+namespace {
+
+// Of `count` descriptors; nobody needs have one.
+absl::Status CheckNameCount(absl::Span<const std::string> names,
+                            std::size_t count) {
+  if (names.empty() || names.size() == count) {
+    return absl::OkStatus();
+  }
+  return MakeError(
+      EINVAL, "NAMES_DIFFER", "names",
+      absl::StrCat(names.size(), " names for ", count, " descriptors"));
+}
+
+}  // namespace
+
 absl::StatusOr<std::vector<HandleInfo>> Session::Adopt(
     std::vector<UniqueFd> descriptors, absl::Span<const std::string> names) {
-  if (!names.empty() && names.size() != descriptors.size()) {
-    return MakeError(EINVAL, "NAMES_DIFFER", "names",
-                     absl::StrCat(names.size(), " names for ",
-                                  descriptors.size(), " descriptors"));
+  const absl::Status fit = CheckNameCount(names, descriptors.size());
+  if (!fit.ok()) {
+    return fit;
   }
   std::vector<HandleInfo> made;
   MutexLock lock(&mu_);
@@ -36,9 +50,74 @@ absl::StatusOr<std::vector<HandleInfo>> Session::Adopt(
   return made;
 }
 
+absl::StatusOr<std::vector<HandleInfo>> Session::AdoptWeakly(
+    std::vector<UniqueFd> descriptors, absl::Span<const std::string> names,
+    const Reference& selector, const Interest& interest) {
+  const absl::Status fit = CheckNameCount(names, descriptors.size());
+  if (!fit.ok()) {
+    return fit;
+  }
+  std::vector<HandleInfo> made;
+  MutexLock lock(&mu_);
+  const absl::StatusOr<SelectorEntry*> entry = FindSelector(selector);
+  if (!entry.ok()) {
+    return entry.status();
+  }
+  if (const absl::Status right = CheckIsKqueue(**entry, false); !right.ok()) {
+    return right;
+  }
+  for (std::size_t i = 0; i < descriptors.size(); ++i) {
+    absl::StatusOr<HandleInfo> info = AdoptOneWeakly(
+        **entry, std::move(descriptors[i]),
+        names.empty() ? absl::string_view() : names[i], interest);
+    if (!info.ok()) {
+      std::vector<ClosedChild> none;
+      for (const HandleInfo& taken_back : made) {
+        (void)(*entry)->selector->Unregister(taken_back.id);
+        RemoveHandle(taken_back.id, &none);
+      }
+      return info.status();
+    }
+    made.push_back(*std::move(info));
+  }
+  return made;
+}
+
+absl::StatusOr<HandleInfo> Session::AdoptOneWeakly(SelectorEntry& entry,
+                                                   UniqueFd fd,
+                                                   absl::string_view name,
+                                                   const Interest& interest) {
+  if (const absl::Status free = CheckNewNames({{"name", name}}); !free.ok()) {
+    return free;
+  }
+  const absl::Status room =
+      context_.account->weak_handles.TryTake(1, "max_weak_handles");
+  if (!room.ok()) {
+    return room;
+  }
+  ++entry.weak_taken;
+  ++weak_handles_;
+  Handle& handle =
+      AddHandle({.name = std::string(name), .kind = HandleKind::kWeak});
+  const absl::Status registered =
+      entry.selector
+          ->RegisterWeakly(handle.id, std::move(fd), &handle.readiness,
+                           interest)
+          .status();
+  if (!registered.ok()) {
+    // The kernel took nothing in.
+    --entry.weak_taken;
+    context_.account->weak_handles.Return(1);
+    std::vector<ClosedChild> none;
+    RemoveHandle(handle.id, &none);
+    return registered;
+  }
+  return Describe(handle);
+}
+
 absl::StatusOr<UniqueFd> Session::FetchHandle(const Reference& handle) {
   MutexLock lock(&mu_);
-  const absl::StatusOr<Handle*> found = FindHandle(handle);
+  const absl::StatusOr<Handle*> found = FindHeld(handle);
   if (!found.ok()) {
     return found.status();
   }

@@ -152,6 +152,7 @@ void Session::EraseSelector(std::int64_t id) {
   context_.reactor->Unwatch(entry.watch);
   selector_names_.erase(entry.name);
   hidden_selectors_ -= entry.hidden ? 1 : 0;
+  context_.account->weak_handles.Return(entry.weak_taken);
   selectors_.erase(it);
 }
 
@@ -212,7 +213,9 @@ ChangeOutcome Session::ApplyOne(SelectorEntry& entry, const Change& change) {
     return ChangeOutcome{static_cast<std::int64_t>(resolved->ident),
                          ApplyKevent(entry, *resolved)};
   }
-  const absl::StatusOr<Handle*> found = FindHandle(change.handle);
+  const absl::StatusOr<Handle*> found = change.kind == Change::Kind::kRegister
+                                            ? FindHeld(change.handle)
+                                            : FindHandle(change.handle);
   if (!found.ok()) {
     return ChangeOutcome{0, found.status()};
   }

@@ -55,7 +55,8 @@ SessionTable::SessionTable(const Limits& limits, const Clock* clock,
       authority_(authority),
       children_(children),
       observer_(std::move(observer)),
-      handles_(limits.max_handles) {}
+      handles_(limits.max_handles),
+      weak_handles_(limits.max_weak_handles) {}
 
 absl::StatusOr<absl::Duration> SessionTable::JudgeTtl(
     const Limits& limits, absl::optional<absl::Duration> asked, bool detached) {
@@ -82,7 +83,7 @@ std::shared_ptr<Account> SessionTable::AccountOf(const Principal& owner) {
   if (account == nullptr) {
     account = std::make_shared<Account>(
         owner.Key(), authority_->policy()->LimitsOf(owner, limits_), &handles_,
-        &children_->quota());
+        &weak_handles_, &children_->quota());
     open = OpenAccount{owner, account};
   }
   return account;

@@ -128,6 +128,7 @@ class SessionTable {
   Children* const children_;
   const Observer observer_;
   Quota handles_;
+  Quota weak_handles_;
   std::atomic<std::int64_t> last_id_{0};
 
   Mutex mu_;

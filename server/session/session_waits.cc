@@ -287,7 +287,7 @@ absl::StatusOr<Session::SelectLists> Session::Resolve(
                        std::vector<std::size_t>* list) -> absl::Status {
     for (const Reference& reference : references) {
       const auto found = [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-        return FindHandle(reference);
+        return FindHeld(reference);
       }();
       if (!found.ok()) {
         return found.status();

@@ -52,7 +52,7 @@ Trigger Selector::KernelTrigger(const Registration& registration) const {
 absl::Status Selector::AddSlot(const Registration& registration,
                                Target target) {
   // NVAL reports that nobody has taken count too, so that they are bounded.
-  if (static_cast<std::int64_t>(size() + closed_.size()) >=
+  if (static_cast<std::int64_t>(size() + closed_.size()) - weak_size_ >=
       max_registrations_) {
     return LimitReached("max_selector_registrations", max_registrations_,
                         absl::StrCat("handle ", registration.handle_id));
@@ -67,9 +67,14 @@ absl::Status Selector::AddSlot(const Registration& registration,
     return token.status();
   }
   slot->token = *token;
-  handle_by_order_.emplace(registration.order, registration.handle_id);
-  by_handle_.emplace(registration.handle_id, std::move(slot));
+  Insert(std::move(slot));
   return absl::OkStatus();
+}
+
+void Selector::Insert(std::unique_ptr<Slot> slot) {
+  const std::int64_t handle_id = slot->registration.handle_id;
+  handle_by_order_.emplace(slot->registration.order, handle_id);
+  by_handle_.emplace(handle_id, std::move(slot));
 }
 
 absl::StatusOr<std::int64_t> Selector::Register(std::int64_t handle_id,
@@ -113,6 +118,10 @@ absl::StatusOr<std::int64_t> Selector::Modify(std::int64_t handle_id,
     return events.status();
   }
   Slot& slot = *it->second;
+  if (slot.weak) {
+    return MakeError(EBADF, "WEAK_HANDLE", absl::StrCat("handle ", handle_id),
+                     "a registration in weak custody cannot be changed");
+  }
   slot.registration.asked = *events;
   slot.registration.trigger = interest.trigger;
   slot.registration.cookie = interest.cookie;
@@ -155,6 +164,10 @@ void Selector::Erase(std::int64_t handle_id) {
     // Cannot fail: the token is ours and the set is open.
     (void)interest_->Remove(it->second->token);
   }
+  if (it->second->weak) {
+    --weak_size_;
+    again_.erase(it->second->registration.order);
+  }
   handle_by_order_.erase(it->second->registration.order);
   by_handle_.erase(it);
 }
@@ -187,6 +200,11 @@ void Selector::Collect(std::size_t max_events, Result* result) {
   if (!closed_.empty()) {
     TakeClosed(max_events, &events);
   }
+  if (!again_.empty()) {
+    // In a result of their own: the kernel may have newer ones of the same.
+    TakeAgain(max_events, &events);
+    return;
+  }
   const std::size_t room = std::min(max_events - events.size(), size());
   if (room == 0) {
     return;
@@ -201,6 +219,11 @@ void Selector::Collect(std::size_t max_events, Result* result) {
   }
   events.reserve(events.size() + *count);
   for (std::size_t i = 0; i < *count; ++i) {
+    if (room_[i].data == kWeakEntry) {
+      // What is behind this one entry may fill all that the others leave.
+      CollectWeak(max_events - events.size() - (*count - i - 1), result);
+      continue;
+    }
     Slot& slot =
         *reinterpret_cast<Slot*>(static_cast<std::uintptr_t>(room_[i].data));
     const Registration registration = slot.registration;
@@ -213,18 +236,23 @@ void Selector::Collect(std::size_t max_events, Result* result) {
     if (slot.muted) {
       Unmute(slot);
     }
-    events.push_back(ReadyEvent{
-        .handle_id = registration.handle_id,
-        .events = reported,
-        .cookie = registration.cookie,
-        .generation = registration.generation,
-        .order = registration.order,
-        .readiness = NoteReport(slot.target, id_, result->sequence)});
+    events.push_back(Report(slot, reported, result->sequence));
     if (registration.trigger == Trigger::kOneShot) {
       result->removed.push_back(registration);
       Erase(registration.handle_id);
     }
   }
+}
+
+ReadyEvent Selector::Report(const Slot& slot, Events reported,
+                            std::int64_t sequence) {
+  const Registration& registration = slot.registration;
+  return ReadyEvent{.handle_id = registration.handle_id,
+                    .events = reported,
+                    .cookie = registration.cookie,
+                    .generation = registration.generation,
+                    .order = registration.order,
+                    .readiness = NoteReport(slot.target, id_, sequence)};
 }
 
 absl::Status Selector::Rearm(Slot& slot) {
@@ -314,7 +342,11 @@ void Selector::Restore(const Result& result, TargetOf target_of) {
     if ((event.events & kInvalid) != 0) {
       closed_.push_back(event);
     } else if (Slot* const slot = Reported(event)) {
-      (void)Rearm(*slot);
+      if (slot->weak) {
+        KeepAgain(event);
+      } else {
+        (void)Rearm(*slot);
+      }
     }
   }
   for (const Registration& registration : result.removed) {

@@ -18,8 +18,10 @@
 #include "absl/status/statusor.h"
 #include "absl/types/optional.h"
 #include "base/readiness_mark.h"
+#include "base/unique_fd.h"
 #include "selector/events.h"
 #include "selector/interest_set.h"
+#include "selector/weak_set.h"
 #include "server/wait/kind_rules.h"
 #include "server/wait/result.h"
 #include "server/wait/source.h"
@@ -48,9 +50,17 @@ class Selector final : public Source {
   //     RESOURCE_EXHAUSTED (LIMIT_SELECTOR_REGISTRATIONS, ENOSPC, ENOMEM).
   absl::StatusOr<std::int64_t> Register(std::int64_t handle_id, Target target,
                                         const Interest& interest);
+  // Registers the open file of `fd` in weak custody, whatever the trigger asked
+  // by its edges, and closes `fd` (see WeakSet). It is under no limit here;
+  // what the kernel keeps of it goes with its file or with this selector.
+  //   Errors: INVALID_ARGUMENT (CheckEvents); those of WeakSet::Add.
+  absl::StatusOr<std::int64_t> RegisterWeakly(std::int64_t handle_id,
+                                              UniqueFd fd, ReadinessMark* mark,
+                                              const Interest& interest);
   // Modify and Unregister:
   //   Errors: NOT_FOUND (ENOENT); Modify also INVALID_ARGUMENT, and then the
-  //     registration stands as it was.
+  //     registration stands as it was, and FAILED_PRECONDITION (EBADF,
+  //     WEAK_HANDLE).
   absl::StatusOr<std::int64_t> Modify(std::int64_t handle_id,
                                       const Interest& interest);
   absl::StatusOr<std::int64_t> Unregister(std::int64_t handle_id);
@@ -75,6 +85,9 @@ class Selector final : public Source {
   void HandleClosed(std::int64_t handle_id) override;
 
  private:
+  // The cookie of weak_ in the interest set: no slot has this address.
+  static constexpr std::uint64_t kWeakEntry = 0;
+
   struct Slot {
     Registration registration;
     RegistrationToken token = 0;  // 0 while silent and out of the set
@@ -82,6 +95,7 @@ class Selector final : public Source {
     // Held by a hang-up or error that this kind does not report; it waits for
     // news, lest it wake us for ever.
     bool muted = false;
+    bool weak = false;  // in weak_ and not in the interest set; no token
   };
 
   Selector(SelectorKind kind, std::int64_t max_registrations, std::int64_t id,
@@ -93,6 +107,18 @@ class Selector final : public Source {
   void Mute(Slot& slot);
   void Unmute(Slot& slot);
   void Erase(std::int64_t handle_id);
+  void Insert(std::unique_ptr<Slot> slot);
+  // What the result of this sequence says of a slot that saw `reported`.
+  ReadyEvent Report(const Slot& slot, Events reported, std::int64_t sequence);
+
+  // ---- Weak custody. (selector_weak.cc)
+  // Makes weak_, if there is none yet.
+  absl::Status OpenWeak();
+  void CollectWeak(std::size_t max_events, Result* result);
+  // A lost result said this of a weak registration. The kernel will not say it
+  // again.
+  void KeepAgain(const ReadyEvent& event);
+  void TakeAgain(std::size_t max_events, std::vector<ReadyEvent>* events);
   // The registration that `event` is of; null when it changed since, or ended.
   Slot* Reported(const ReadyEvent& event);
   // Takes NVAL reports of closed handles into `events`.
@@ -110,6 +136,9 @@ class Selector final : public Source {
   absl::flat_hash_map<std::int64_t, std::unique_ptr<Slot>> by_handle_;
   std::map<std::int64_t, std::int64_t> handle_by_order_;
   std::vector<ReadyEvent> closed_;  // NVAL not reported yet
+  std::unique_ptr<WeakSet> weak_;   // made with the first weak registration
+  std::int64_t weak_size_ = 0;      // weak registrations among by_handle_
+  std::map<std::int64_t, ReadyEvent> again_;  // of weak ones, by order
   std::vector<farpoll::Event> room_;
 };
 

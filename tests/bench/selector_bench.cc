@@ -1,5 +1,5 @@
 // tests/bench/selector_bench.cc: room: tests. The library beside raw epoll, the
-// kernel's older calls and other event loops: S1 to S5 and L1 of
+// kernel's older calls and other event loops: S1 to S6 and L1 of
 // docs/performance.md.
 //   ./bazelw run -c opt //tests/bench:selector_bench -- --json FILE
 #include <malloc.h>
@@ -8,6 +8,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -18,10 +19,14 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
 #include "base/unique_fd.h"
 #include "selector/interest_set.h"
 #include "selector/pollable_view.h"
+#include "selector/weak_set.h"
+#include "tests/bench/file_holder.h"
 #include "tests/bench/one_core.h"
 #include "tests/bench/report.h"
 #include "tests/bench/selector_peers.h"
@@ -246,10 +251,48 @@ void Memory(Report& report, std::size_t size) {
                  Contenders(size, sample));
 }
 
+// S6: a wait that finds kRaised ready among `size` in weak custody, whose files
+// other processes hold; the floor is a set of 1,000.
+double WeakSample(std::size_t size) {
+  constexpr std::size_t kRaised = 64;
+  constexpr std::size_t kEachHolder = 15'000;
+  const std::unique_ptr<WeakSet> set = *WeakSet::Create();
+  std::vector<std::unique_ptr<FileHolder>> holders;
+  std::uint64_t added = 0;
+  while (added < size) {
+    holders.push_back(std::make_unique<FileHolder>(
+        std::min(kEachHolder, size - added), [&](UniqueFd fd) {
+          const absl::Status status = set->Add(std::move(fd), kIn, added++);
+          MustSucceed(status.ok() ? 0 : -1, status.ToString().c_str());
+        }));
+  }
+  std::vector<Event> room(kRaised);
+  std::vector<double> rounds;
+  for (int i = 0; i < 200; ++i) {
+    holders.front()->Raise(kRaised);
+    const auto start = SteadyClock::now();
+    const std::size_t seen = set->Collect(absl::MakeSpan(room));
+    const auto end = SteadyClock::now();
+    MustSucceed(seen == kRaised ? 0 : -1, "collect");
+    rounds.push_back(
+        std::chrono::duration<double, std::nano>(end - start).count() /
+        static_cast<double>(kRaised));
+  }
+  return Median(std::move(rounds));
+}
+
+void WeakCustody(Report& report) {
+  report.Compare(
+      "S6", "64 ready", "ns/event", 3,
+      {{"1000 in weak custody", [] { return WeakSample(1000); }},
+       {"100000 in weak custody", [] { return WeakSample(100'000); }}});
+}
+
 int Main(int argc, char** argv) {
   Report report(argc, argv);
   constexpr std::size_t kMost = 19'800;
   AllowDescriptors(kMost + 100);
+  WeakCustody(report);  // first: it forks, and others have threads
   for (const std::size_t size : {std::size_t{100}, std::size_t{1000}, kMost}) {
     OneReady(report, size);
   }

@@ -130,6 +130,20 @@ class CliTest(CliCase):
         self.fails(64 + 6, "pass", "log", "--fd", "0")
         self.fails(2, "pass", "other")
 
+    def test_pass_in_weak_custody_leaves_the_file_with_its_holder(self):
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        self.addCleanup(os.close, writer)
+        self.ok("selector", "create", "watch")
+        passing = self.start("pass", "log", "--fd", "0", "--weak", "watch:r",
+                             stdin=reader)
+        passing.process.communicate(timeout=DEADLINE)
+        self.assertEqual(passing.process.returncode, 0)
+        os.write(writer, b"x")
+        self.assertIn("log", self.ok("poll", "watch"))
+        self.assertIn("EBADF", self.fails(73, "read", "log"))
+        self.fails(2, "pass", "more", "--fd", "0", "--weak", "watch:r,level")
+
     def test_socketpair_shuts_down(self):
         self.ok("socketpair", "a", "b", "--type", "stream")
         self.ok("write", "a", "ping")

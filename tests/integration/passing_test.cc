@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -40,6 +41,43 @@ using testing::HasSubstr;
 
 constexpr int kPatienceMs = 30'000;
 
+// A connection by which descriptors travel, to the server on the socket `path`.
+UniqueFd DialPassing(const std::string& path) {
+  UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un name{.sun_family = AF_UNIX, .sun_path = {}};
+  (path + kPassingSuffix).copy(name.sun_path, sizeof(name.sun_path) - 1);
+  MustSucceed(connect(socket.get(), reinterpret_cast<const sockaddr*>(&name),
+                      sizeof(name)),
+              "connect");
+  return socket;
+}
+
+struct PassingAnswer {
+  v1::PassingResponse response;
+  UniqueFd descriptor;
+};
+
+// The next answer; its error's reason is "closed" when there is none.
+PassingAnswer ReadAnswer(const UniqueFd& socket) {
+  DescriptorInbox inbox;
+  PassingAnswer answer;
+  for (;;) {
+    const absl::StatusOr<bool> more = Receive(socket.get(), &inbox);
+    const auto message = TakeMessage(&inbox);
+    if (message.ok() && message->has_value()) {
+      EXPECT_TRUE(answer.response.ParseFromString(**message));
+      if (!inbox.descriptors.empty()) {
+        answer.descriptor = std::move(inbox.descriptors.front());
+      }
+      return answer;
+    }
+    if (!more.ok() || !*more) {
+      answer.response.mutable_error()->mutable_info()->set_reason("closed");
+      return answer;
+    }
+  }
+}
+
 // A server, a client of it with a session, and requests for descriptors.
 class PassingTest : public testing::Test {
  protected:
@@ -61,35 +99,14 @@ class PassingTest : public testing::Test {
   }
   void TearDown() override { peer_.reset(); }
 
-  // A connection by which descriptors travel, for requests of our own making.
-  UniqueFd Dial() const {
-    UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_un name{.sun_family = AF_UNIX, .sun_path = {}};
-    (path_ + kPassingSuffix).copy(name.sun_path, sizeof(name.sun_path) - 1);
-    MustSucceed(connect(socket.get(), reinterpret_cast<const sockaddr*>(&name),
-                        sizeof(name)),
-                "connect");
-    return socket;
-  }
-  // The next answer; its error's reason is "closed" when there is none.
+  // For requests of our own making.
+  UniqueFd Dial() const { return DialPassing(path_); }
   v1::PassingResponse Answer(const UniqueFd& socket) {
-    DescriptorInbox inbox;
-    v1::PassingResponse response;
-    for (;;) {
-      const absl::StatusOr<bool> more = Receive(socket.get(), &inbox);
-      const auto message = TakeMessage(&inbox);
-      if (message.ok() && message->has_value()) {
-        EXPECT_TRUE(response.ParseFromString(**message));
-        if (!inbox.descriptors.empty()) {
-          fetched_ = std::move(inbox.descriptors.front());
-        }
-        return response;
-      }
-      if (!more.ok() || !*more) {
-        response.mutable_error()->mutable_info()->set_reason("closed");
-        return response;
-      }
+    PassingAnswer answer = ReadAnswer(socket);
+    if (answer.descriptor.valid()) {
+      fetched_ = std::move(answer.descriptor);
     }
+    return answer.response;
   }
   // Sends `request` with `descriptors`; the answer.
   v1::PassingResponse Ask(const v1::PassingRequest& request,
@@ -219,6 +236,113 @@ TEST_F(PassingTest, AllOfARequestsDescriptorsOrNone) {
   peer_->EndSession();
   Await([&] { return CountOpenDescriptors() <= before; },
         "descriptors are closed");
+}
+
+// ---- Weak custody.
+
+// A request to watch for kIn with the selector "watch", and hold nothing.
+class WeakCustodyTest : public PassingTest {
+ protected:
+  void SetUp() override {
+    PassingTest::SetUp();
+    peer_->MakeSelector("watch");
+  }
+  v1::PassingRequest Weakly(const std::vector<std::string>& names,
+                            const std::string& selector = "watch") const {
+    v1::PassingRequest request = PassOf(names);
+    v1::WeakCustody& weak = *request.mutable_pass()->mutable_weak();
+    weak.mutable_selector()->set_name(selector);
+    weak.set_events(kIn);
+    weak.set_cookie(42);
+    return request;
+  }
+};
+
+TEST_F(WeakCustodyTest, TheServerHoldsNoCopy) {
+  Pipe pipe;
+  const int before = CountOpenDescriptors();
+  const v1::PassingResponse passed = Ask(Weakly({"in"}), {pipe.reader()});
+  ASSERT_EQ(passed.handles_size(), 1);
+  EXPECT_EQ(passed.handles(0).kind(), v1::HANDLE_KIND_WEAK);
+  Await([&] { return CountOpenDescriptors() <= before + 1; },  // the weak set
+        "the connection is closed");
+  EXPECT_EQ(fcntl(pipe.reader(), F_GETFL) & O_NONBLOCK, 0);
+
+  Write(pipe.writer(), "x");
+
+  EXPECT_EQ(peer_->Poll("watch", absl::Seconds(30)), "in:1");
+  EXPECT_EQ(peer_->Poll("watch", absl::ZeroDuration()), "");
+  EXPECT_EQ(Read(pipe.reader()), "x");
+}
+
+TEST_F(WeakCustodyTest, AHandleGivesEventsAndNothingElse) {
+  Pipe pipe;
+  ASSERT_EQ(Refusal(Weakly({"in"}), {pipe.reader()}), "");
+  peer_->MakeSelector("other");
+  const auto refused = [](absl::string_view reason) {
+    return Fails(grpc::FAILED_PRECONDITION, "EBADF", reason);
+  };
+  EXPECT_THAT(peer_->Call(&Handles::Read, "handle { name: 'in' } max_bytes: 1"),
+              refused(""));
+  EXPECT_THAT(peer_->Call(&Handles::Write, "handle { name: 'in' } data: 'x'"),
+              refused(""));
+  EXPECT_THAT(peer_->Call(&Selectors::Select, "read { name: 'in' } timeout {}"),
+              refused("WEAK_HANDLE"));
+  const auto registered = peer_->Must(
+      &Selectors::Register,
+      "selector { name: 'other' } items { handle { name: 'in' } events: 1 }");
+  EXPECT_EQ(registered.results(0).error().info().reason(), "WEAK_HANDLE");
+  const auto modified = peer_->Must(
+      &Selectors::Modify,
+      "selector { name: 'watch' } items { handle { name: 'in' } events: 4 }");
+  EXPECT_EQ(modified.results(0).error().info().reason(), "WEAK_HANDLE");
+  v1::PassingRequest fetch;
+  fetch.mutable_fetch()->set_session(peer_->session());
+  fetch.mutable_fetch()->mutable_handle()->set_name("in");
+  EXPECT_EQ(Refusal(fetch), "WEAK_HANDLE");
+
+  peer_->Close("in");
+  EXPECT_EQ(peer_->Poll("watch", absl::Seconds(30)), ":32");
+}
+
+TEST_F(WeakCustodyTest, AllOfARequestsDescriptorsOrNone) {
+  Pipe pipe;
+  const UniqueFd file(open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
+
+  EXPECT_EQ(Ask(Weakly({"in", "file"}), {pipe.reader(), file.get()})
+                .error()
+                .info()
+                .errno_name(),
+            "EPERM");
+  EXPECT_EQ(Refusal(Weakly({"a", "a"}), {pipe.reader(), pipe.writer()}),
+            "NAME_TAKEN");
+  EXPECT_EQ(Refusal(Weakly({}, "nobody"), {pipe.reader()}), "SELECTOR_UNKNOWN");
+  peer_->MakeSelector("queue", "KQUEUE");
+  EXPECT_EQ(Refusal(Weakly({}, "queue"), {pipe.reader()}), "WRONG_KIND");
+  v1::PassingRequest odd = Weakly({});
+  odd.mutable_pass()->mutable_weak()->set_events(1 << 20);
+  EXPECT_EQ(Ask(odd, {pipe.reader()}).error().code(),
+            static_cast<int>(absl::StatusCode::kInvalidArgument));
+
+  EXPECT_EQ(peer_->Must(&Handles::ListHandles, "").handles_size(), 0);
+  Write(pipe.writer(), "x");
+  EXPECT_EQ(peer_->Poll("watch", absl::ZeroDuration()), "");
+}
+
+TEST_F(WeakCustodyTest, CountsUntilItsSelectorIsClosed) {
+  server::Limits limits;
+  limits.max_weak_handles = 1;
+  Start({.mode = Mode::kPrivate, .own_uid = geteuid()}, limits);
+  peer_->MakeSelector("watch");
+  Pipe pipe;
+  ASSERT_EQ(Refusal(Weakly({"in"}), {pipe.reader()}), "");
+  peer_->Close("in");
+  EXPECT_EQ(Refusal(Weakly({"out"}), {pipe.writer()}), "LIMIT_WEAK_HANDLES");
+
+  peer_->Must(&Selectors::CloseSelector, "selector { name: 'watch' }");
+  peer_->MakeSelector("watch");
+
+  EXPECT_EQ(Refusal(Weakly({"in"}), {pipe.reader()}), "");
 }
 
 // ---- Fetching.
@@ -451,6 +575,44 @@ TEST_F(PassingTest, TooManyConnectionsAreClosedAtOnce) {
   Pipe pipe;
   Await([&] { return Refusal(PassOf({}), {pipe.reader()}).empty(); },
         "there is room again");
+}
+
+// ---- Many.
+
+TEST_F(FarpolldTest, WeakCustodyBeyondLimit) {
+  constexpr int kRequests = 8;
+  constexpr int kEach = 250;
+  ChildProcess server({"/bin/sh", "-c", "ulimit -n 512; exec \"$0\" \"$@\"",
+                       std::getenv("FARPOLLD"), UnixFlag()});
+  ASSERT_THAT(server.ReadLine(), HasSubstr("listening"));
+  Peer peer("unix:" + SocketPath());
+  peer.MakeSelector("watch");
+  const UniqueFd door = DialPassing(SocketPath());
+  std::vector<UniqueFd> counters;
+  for (int i = 0; i < kRequests; ++i) {
+    v1::PassingRequest request;
+    request.mutable_pass()->set_session(peer.session());
+    v1::WeakCustody& weak = *request.mutable_pass()->mutable_weak();
+    weak.mutable_selector()->set_name("watch");
+    weak.set_events(kIn);
+    std::vector<int> descriptors;
+    for (int j = 0; j < kEach; ++j) {
+      counters.emplace_back(MustSucceed(eventfd(0, EFD_CLOEXEC), "eventfd"));
+      descriptors.push_back(counters.back().get());
+      request.mutable_pass()->add_names(absl::StrCat("n", i * kEach + j));
+    }
+    ASSERT_THAT(
+        SendMessage(door.get(), request.SerializeAsString(), descriptors),
+        IsOk());
+    ASSERT_EQ(ReadAnswer(door).response.handles_size(), kEach);
+  }
+
+  for (const int raised : {0, 777, kRequests * kEach - 1}) {
+    eventfd_write(counters[static_cast<std::size_t>(raised)].get(), 1);
+    EXPECT_EQ(peer.Poll("watch", absl::Seconds(30)),
+              absl::StrCat("n", raised, ":1"));
+  }
+  peer.MakePipe("in", "out");  // there is room left for what is held
 }
 
 // ---- Inherited at start.

@@ -2,12 +2,17 @@
 // registrations, what is collected, what is silenced and brought back.
 #include "server/wait/selector.h"
 
+#include <unistd.h>
+
 #include <cerrno>
+#include <map>
 #include <utility>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/server/wait/handles.h"
+#include "tests/support/fd_count.h"
 #include "tests/support/fd_fixtures.h"
 #include "tests/support/status_matchers.h"
 
@@ -401,6 +406,107 @@ TEST_F(SelectorTest, RestoredEventOfADrainedPipeIsNotReported) {
 
   Restore(lost);
 
+  EXPECT_THAT(Collect(), IsEmpty());
+}
+
+// ---- Weak custody.
+
+class WeakSelectorTest : public SelectorTest {
+ protected:
+  // Registers the pipe `id` and leaves it with its holder.
+  absl::StatusOr<std::int64_t> Entrust(std::int64_t id,
+                                       Interest interest = {.events = kIn}) {
+    Pipe& pipe = handles_.Make(id);
+    writers_[id] = pipe.writer();
+    return selector_->RegisterWeakly(id, UniqueFd(dup(pipe.reader())),
+                                     handles_.TargetOf(id).mark, interest);
+  }
+  void Feed(std::int64_t id) { Write(writers_.at(id), "x"); }
+
+  std::map<std::int64_t, int> writers_;
+};
+
+TEST_F(WeakSelectorTest, ReportsEdgesWithItsCookieAndNotesThem) {
+  const int before = CountOpenDescriptors();
+  const auto generation = Entrust(7, {.events = kIn, .cookie = 42});
+  ASSERT_THAT(generation, IsOk());
+  EXPECT_EQ(CountOpenDescriptors(), before + 2 + 1);  // the pipe, the set
+  EXPECT_THAT(Collect(), IsEmpty());
+
+  Feed(7);
+
+  EXPECT_TRUE(WouldWake());
+  const std::vector<ReadyEvent> events = Collect();
+  ASSERT_THAT(events, ElementsAre(Saw(7, kIn)));
+  EXPECT_EQ(events[0].cookie, 42u);
+  EXPECT_EQ(events[0].generation, *generation);
+  EXPECT_EQ(handles_.MarkOf(7).generation, 1);
+  EXPECT_FALSE(WouldWake());
+  EXPECT_THAT(Collect(), IsEmpty());
+  Feed(7);
+  EXPECT_THAT(Collect(), ElementsAre(Saw(7, kIn)));
+}
+
+TEST_F(WeakSelectorTest, StandsBesideOthersInOneResult) {
+  Ready(1);
+  ASSERT_THAT(Entrust(2), IsOk());
+  ASSERT_THAT(Entrust(3), IsOk());
+  Feed(2);
+  Feed(3);
+  EXPECT_THAT(Collect(2).size(), 2u);
+  EXPECT_THAT(Collect(),
+              testing::Contains(Saw(1, kIn)));  // level: as long as it lasts
+  EXPECT_THAT(Collect(), ElementsAre(Saw(1, kIn)));
+}
+
+TEST_F(WeakSelectorTest, IsUnderNoLimitOfHeldOnes) {
+  Use(SelectorKind::kPoll, /*most=*/1);
+  ASSERT_THAT(Entrust(1), IsOk());
+  ASSERT_THAT(Entrust(2), IsOk());
+  Ready(3);
+  EXPECT_EQ(selector_->size(), 3u);
+}
+
+TEST_F(WeakSelectorTest, ALostResultIsReportedAgainOnce) {
+  ASSERT_THAT(Entrust(1), IsOk());
+  Feed(1);
+  const auto lost = Collect();
+  Feed(1);
+
+  Restore(lost);
+  Restore(lost);
+
+  EXPECT_THAT(Collect(), ElementsAre(Saw(1, kIn)));
+  EXPECT_THAT(Collect(), ElementsAre(Saw(1, kIn)));  // the newer one
+  EXPECT_THAT(Collect(), IsEmpty());
+}
+
+TEST_F(WeakSelectorTest, NothingComesAfterItsEnd) {
+  ASSERT_THAT(Entrust(1), IsOk());
+  Feed(1);
+  Restore(Collect());
+  EXPECT_THAT(selector_->Unregister(1), IsOk());
+  Feed(1);
+  EXPECT_THAT(Collect(), IsEmpty());
+  EXPECT_FALSE(WouldWake());
+
+  ASSERT_THAT(Entrust(2), IsOk());
+  Feed(2);
+  selector_->HandleClosed(2);
+  EXPECT_THAT(Collect(), ElementsAre(Saw(2, kInvalid)));
+  EXPECT_THAT(Collect(), IsEmpty());
+  EXPECT_EQ(selector_->size(), 0u);
+}
+
+TEST_F(WeakSelectorTest, CannotBeChanged) {
+  ASSERT_THAT(Entrust(1), IsOk());
+  EXPECT_THAT(selector_->Modify(1, {.events = kOut}), HasErrno(EBADF));
+  selector_->SetQuiet(true, {});
+  Feed(1);
+  const auto seen = Collect();
+  EXPECT_THAT(seen, ElementsAre(Saw(1, kIn)));
+  Acknowledge(seen);
+  selector_->SetQuiet(false, {});
   EXPECT_THAT(Collect(), IsEmpty());
 }
 
