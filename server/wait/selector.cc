@@ -205,7 +205,9 @@ void Selector::Collect(std::size_t max_events, Result* result) {
     TakeAgain(max_events, &events);
     return;
   }
-  const std::size_t room = std::min(max_events - events.size(), size());
+  // Beside the registrations stands the entry of weak_, even when none is left.
+  const std::size_t entries = size() + (weak_ != nullptr ? 1 : 0);
+  const std::size_t room = std::min(max_events - events.size(), entries);
   if (room == 0) {
     return;
   }

@@ -1,6 +1,5 @@
 // Registrations in weak custody: those that the kernel remembers and nobody
 // here holds.
-#include <algorithm>
 #include <utility>
 
 #include "absl/types/span.h"
@@ -58,8 +57,7 @@ absl::StatusOr<std::int64_t> Selector::RegisterWeakly(
 }
 
 void Selector::CollectWeak(std::size_t max_events, Result* result) {
-  std::vector<farpoll::Event> room(
-      std::min(max_events, static_cast<std::size_t>(weak_size_) + 1));
+  std::vector<farpoll::Event> room(max_events);
   const std::size_t count = weak_->Collect(absl::MakeSpan(room));
   for (std::size_t i = 0; i < count; ++i) {
     const auto found =

@@ -96,7 +96,7 @@ INSTANTIATE_TEST_SUITE_P(OverUnix, HandleKinds,
 TEST_P(HandleKinds, AConnectionIsMadeAcceptedAndUsed) {
   const std::string address = Listen();
   EXPECT_EQ(Get("door").kind(), v1::HANDLE_KIND_LISTENER);
-  EXPECT_EQ(Get("door").socket().phase(), v1::SOCKET_PHASE_UNCONNECTED);
+  EXPECT_EQ(Get("door").socket().phase(), v1::SOCKET_PHASE_LISTENING);
   const v1::AcceptResponse nobody = Accept("server");
   EXPECT_TRUE(nobody.would_block());
   EXPECT_FALSE(nobody.has_handle());
