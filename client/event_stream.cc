@@ -31,8 +31,13 @@ class EventStream::State {
   enum class Turn { kGoOn, kTimedOut, kOver };
 
   bool lasts() const { return retry_.has_value(); }
-  // Starts a call that goes on after the last result that was handed out.
-  void Call() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Starts a call that goes on after the last result that was handed out. The
+  // first is over when nobody answers, which begins a row of attempts.
+  void Call(bool first) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Notes that the call in progress is on, if it is; whether it is.
+  bool NoteOn();
+  // How long a step may take that its caller allows `patience`.
+  MonotonicTime LimitOf(MonotonicTime patience);
   // Calls again after a pause, if that is of use.
   Turn Recover(MonotonicTime due);
   const WaitResult* End(absl::Status status);
@@ -52,7 +57,9 @@ class EventStream::State {
   MonotonicTime call_at_ = kNever;  // the next attempt; kNever: not decided
 
   WaitResult result_;
-  bool owed_ = false;  // result_ is to be acknowledged
+  bool owed_ = false;   // result_ is to be acknowledged
+  bool noted_ = false;  // that the call in progress is on
+  bool was_on_ = false;
   bool over_ = false;
   absl::Status status_;
   std::int64_t reconnects_ = 0;
@@ -71,7 +78,7 @@ EventStream::State::State(std::shared_ptr<Connection> connection,
 }
 
 absl::Status EventStream::State::Open() {
-  Call();
+  Call(/*first=*/true);
   const MonotonicTime due =
       lasts() ? DeadlineAfter(clock_.Now(), connection_->call_timeout())
               : kNever;
@@ -81,18 +88,37 @@ absl::Status EventStream::State::Open() {
   return absl::OkStatus();
 }
 
-void EventStream::State::Call() {
+void EventStream::State::Call(bool first) {
   v1::WaitOpen open = open_;
   if (result_.position.sequence != 0) {
     open.mutable_resume_after()->set_epoch(result_.position.epoch);
     open.mutable_resume_after()->set_sequence(result_.position.sequence);
   }
-  auto call = std::make_unique<WaitCall>(*connection_, open);
+  auto call = std::make_unique<WaitCall>(*connection_, open, !first);
+  noted_ = false;
   MutexLock lock(&mutex_);
   std::swap(call_, call);
   if (pause_.ended()) {
     call_->Cancel();
   }
+}
+
+bool EventStream::State::NoteOn() {
+  if (call_->on_since() == kNever || std::exchange(noted_, true)) {
+    return noted_;
+  }
+  if (std::exchange(was_on_, true)) {
+    ++reconnects_;
+  }
+  if (lasts()) {
+    retry_->Connected(call_->on_since());
+  }
+  return true;
+}
+
+MonotonicTime EventStream::State::LimitOf(MonotonicTime patience) {
+  return lasts() && !NoteOn() ? std::min(patience, retry_->gives_up_at())
+                              : patience;
 }
 
 void EventStream::State::Cancel() {
@@ -113,13 +139,23 @@ const WaitResult* EventStream::State::Next() {
     due = DeadlineAfter(clock_.Now(), timeout_.span());
   }
   // The server knows best when the time is over, so it has longer to say so;
-  // but not when it counts from the time of another attempt.
-  MonotonicTime patience = DeadlineAfter(due, connection_->call_timeout());
+  // but not when it is away, or counts from the time of another attempt.
+  const bool away = lasts() && !NoteOn() && retry_->in_row();
+  MonotonicTime patience =
+      away ? due : DeadlineAfter(due, connection_->call_timeout());
   for (;;) {
     v1::WaitResponse response;
-    const WaitCall::Step step = call_->Read(&response, patience);
+    const MonotonicTime limit = LimitOf(patience);
+    const WaitCall::Step step = call_->Read(&response, limit);
+    NoteOn();
     if (step == WaitCall::Step::kDeadline) {
-      return TimedOut();
+      if (limit == patience) {
+        return TimedOut();
+      }
+      if (noted_) {
+        continue;  // it is on: there is nothing to give up
+      }
+      return End(retry_->failure());
     }
     if (step == WaitCall::Step::kOver) {
       switch (Recover(due)) {
@@ -176,8 +212,7 @@ EventStream::State::Turn EventStream::State::Recover(MonotonicTime due) {
     return Turn::kTimedOut;
   }
   call_at_ = kNever;
-  ++reconnects_;
-  Call();
+  Call(/*first=*/false);
   return Turn::kGoOn;
 }
 

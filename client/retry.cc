@@ -66,7 +66,25 @@ absl::Status WithRetryInfo(absl::Status status, const std::string& info) {
   return status;
 }
 
-Retry::Retry(RetryOptions options) : options_(Completed(std::move(options))) {}
+Retry::Retry(RetryOptions options)
+    : options_(Completed(std::move(options))),
+      longest_next_(options_.first_pause) {}
+
+void Retry::Connected(MonotonicTime since) {
+  row_began_ = kNever;
+  on_since_ = since;
+}
+
+void Retry::Succeeded() {
+  row_began_ = kNever;
+  longest_next_ = options_.first_pause;
+}
+
+MonotonicTime Retry::gives_up_at() const {
+  return row_began_ == kNever
+             ? kNever
+             : DeadlineAfter(row_began_, options_.give_up_after);
+}
 
 absl::optional<absl::Duration> Retry::PauseAfter(const absl::Status& failure,
                                                  MonotonicTime now) {
@@ -75,8 +93,13 @@ absl::optional<absl::Duration> Retry::PauseAfter(const absl::Status& failure,
   if (!IsCut(failure) && !(in_row && IsBusy(failure))) {
     return absl::nullopt;
   }
+  failure_ = failure;
   if (!in_row) {
     row_began_ = now;
+  }
+  if (const MonotonicTime since = std::exchange(on_since_, kNever);
+      since != kNever &&
+      absl::FromChrono(now - since) >= options_.longest_pause) {
     longest_next_ = options_.first_pause;
   }
   const absl::Duration pause =

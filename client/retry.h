@@ -43,18 +43,30 @@ class Retry {
  public:
   explicit Retry(RetryOptions options);
 
-  // The wait goes on: the next failure begins a new row.
-  void Succeeded() { row_began_ = kNever; }
+  // The server had the wait on from `since` on: the row is over. Pauses grow on
+  // when it ends before longest_pause.
+  void Connected(MonotonicTime since);
+  // A result came: pauses begin anew as well.
+  void Succeeded();
 
   // How long to wait before another attempt, after one that ended with
   // `failure` at `now`; none when another would be of no use.
   absl::optional<absl::Duration> PauseAfter(const absl::Status& failure,
                                             MonotonicTime now);
 
+  // Whether attempts failed since the wait was last on.
+  bool in_row() const { return row_began_ != kNever; }
+  // When the row in progress ends without success; kNever without one.
+  MonotonicTime gives_up_at() const;
+  // The last failure of the row.
+  const absl::Status& failure() const { return failure_; }
+
  private:
   const RetryOptions options_;
   MonotonicTime row_began_ = kNever;  // kNever: no row has
+  MonotonicTime on_since_ = kNever;   // kNever: not on since the last failure
   absl::Duration longest_next_;
+  absl::Status failure_;
 };
 
 // What a caller is told of a wait that ended with `end`: NOT_FOUND, with the

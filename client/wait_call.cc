@@ -22,12 +22,14 @@ gpr_timespec ToGpr(MonotonicTime deadline) {
 
 }  // namespace
 
-WaitCall::WaitCall(Connection& connection, const v1::WaitOpen& open)
+WaitCall::WaitCall(Connection& connection, const v1::WaitOpen& open,
+                   bool patient)
     : call_(connection, absl::InfiniteDuration()),
       stream_(
           connection.selectors().PrepareAsyncWait(&call_.context(), &queue_)) {
   to_send_.emplace();
   *to_send_->mutable_open() = open;
+  call_.context().set_wait_for_ready(patient);
   stream_->StartCall(Of(Tag::kStart));
 }
 
@@ -87,7 +89,11 @@ bool WaitCall::Advance(MonotonicTime deadline) {
     }
     if (!reading_ && !has_message_) {
       reading_ = true;
-      stream_->Read(&incoming_, Of(Tag::kRead));
+      if (answered_) {
+        stream_->Read(&incoming_, Of(Tag::kRead));
+      } else {
+        stream_->ReadInitialMetadata(Of(Tag::kOn));
+      }
     }
   }
   void* tag = nullptr;
@@ -123,6 +129,13 @@ void WaitCall::OnDone(Tag tag, bool ok) {
     case Tag::kWrite:
       writing_ = false;
       broken_ = broken_ || !ok;  // the read in progress will tell
+      return;
+    case Tag::kOn:
+      reading_ = false;
+      answered_ = true;
+      if (ok) {
+        on_since_ = std::chrono::steady_clock::now();
+      }
       return;
     case Tag::kRead:
       reading_ = false;

@@ -21,8 +21,10 @@ namespace farpoll::client {
 
 class WaitCall {
  public:
-  // Starts the call; `open` goes out with the next step.
-  WaitCall(Connection& connection, const v1::WaitOpen& open);
+  // Starts the call; `open` goes out with the next step. A patient one waits
+  // for a server that is away, as long as its steps do; another is over at
+  // once.
+  WaitCall(Connection& connection, const v1::WaitOpen& open, bool patient);
   // Cancels it when it is not over.
   ~WaitCall();
   WaitCall(const WaitCall&) = delete;
@@ -42,11 +44,13 @@ class WaitCall {
 
   void Cancel() { call_.context().TryCancel(); }
 
+  // Since when the server has the wait on; kNever: it has not said so.
+  MonotonicTime on_since() const { return on_since_; }
   // How it ended, once it is over.
   const absl::Status& status() const { return status_; }
 
  private:
-  enum class Tag : std::intptr_t { kStart = 1, kWrite, kRead, kFinish };
+  enum class Tag : std::intptr_t { kStart = 1, kWrite, kOn, kRead, kFinish };
 
   static void* Of(Tag tag) { return reinterpret_cast<void*>(tag); }
 
@@ -69,6 +73,8 @@ class WaitCall {
   bool broken_ = false;     // nothing more can be sent
   bool finishing_ = false;  // no more messages
   bool over_ = false;
+  MonotonicTime on_since_ = kNever;
+  bool answered_ = false;  // the wait is on, or the call is over
   absl::optional<v1::WaitRequest> to_send_;
   v1::WaitResponse incoming_;
   bool has_message_ = false;

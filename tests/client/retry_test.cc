@@ -48,6 +48,34 @@ TEST_F(RetryTest, PausesGrowToTheLongestAndBeginAnewAfterSuccess) {
   EXPECT_THAT(PauseAfter(retry, kCut), Optional(absl::Milliseconds(100)));
 }
 
+TEST_F(RetryTest, PausesGrowOnWhenAWaitWasHardlyOn) {
+  Retry retry = Make({.first_pause = absl::Milliseconds(100),
+                      .longest_pause = absl::Seconds(1)});
+  EXPECT_THAT(PauseAfter(retry, kCut), Optional(absl::Milliseconds(100)));
+
+  retry.Connected(clock_.Now());
+  clock_.Advance(absl::Milliseconds(999));
+
+  EXPECT_THAT(PauseAfter(retry, kCut), Optional(absl::Milliseconds(200)));
+  retry.Connected(clock_.Now());
+  clock_.Advance(absl::Seconds(1));
+  EXPECT_THAT(PauseAfter(retry, kCut), Optional(absl::Milliseconds(100)));
+}
+
+TEST_F(RetryTest, ARowIsOverWhenTheWaitIsOn) {
+  Retry retry = Make({.give_up_after = absl::Seconds(10)});
+  EXPECT_EQ(retry.gives_up_at(), kNever);
+  ASSERT_TRUE(PauseAfter(retry, kCut).has_value());
+  EXPECT_EQ(retry.gives_up_at(), clock_.Now() + std::chrono::seconds(10));
+  EXPECT_EQ(retry.failure(), kCut);
+
+  retry.Connected(clock_.Now());
+
+  EXPECT_EQ(retry.gives_up_at(), kNever);
+  clock_.Advance(absl::Hours(1));
+  EXPECT_TRUE(PauseAfter(retry, kCut).has_value());
+}
+
 TEST_F(RetryTest, APauseIsARandomPartOfWhatItMayBe) {
   Retry retry = Make({.first_pause = absl::Milliseconds(100)});
 
