@@ -34,7 +34,9 @@ class EventStream::State {
   // Starts a call that goes on after the last result that was handed out. The
   // first is over when nobody answers, which begins a row of attempts.
   void Call(bool first) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Notes that the call in progress is on, if it is; whether it is.
+  // Notes that the call in progress was answered, if it was; whether it was.
+  // gRPC does not tell a refusal from a wait that is on before the call is
+  // over.
   bool NoteOn();
   // How long a step may take that its caller allows `patience`.
   MonotonicTime LimitOf(MonotonicTime patience);
@@ -58,8 +60,9 @@ class EventStream::State {
 
   WaitResult result_;
   bool owed_ = false;   // result_ is to be acknowledged
-  bool noted_ = false;  // that the call in progress is on
-  bool was_on_ = false;
+  bool noted_ = false;  // that the call in progress was answered
+  bool fresh_ = true;   // the call in progress brought no result yet
+  bool cut_ = false;    // a call before it did
   bool over_ = false;
   absl::Status status_;
   std::int64_t reconnects_ = 0;
@@ -96,6 +99,8 @@ void EventStream::State::Call(bool first) {
   }
   auto call = std::make_unique<WaitCall>(*connection_, open, !first);
   noted_ = false;
+  cut_ = cut_ || !fresh_;
+  fresh_ = true;
   MutexLock lock(&mutex_);
   std::swap(call_, call);
   if (pause_.ended()) {
@@ -106,9 +111,6 @@ void EventStream::State::Call(bool first) {
 bool EventStream::State::NoteOn() {
   if (call_->on_since() == kNever || std::exchange(noted_, true)) {
     return noted_;
-  }
-  if (std::exchange(was_on_, true)) {
-    ++reconnects_;
   }
   if (lasts()) {
     retry_->Connected(call_->on_since());
@@ -170,6 +172,9 @@ const WaitResult* EventStream::State::Next() {
     }
     if (response.sequence() == 0) {
       continue;  // the answer to changes: none asked here
+    }
+    if (std::exchange(fresh_, false) && cut_) {
+      ++reconnects_;
     }
     if (lasts()) {
       retry_->Succeeded();

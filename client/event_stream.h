@@ -163,7 +163,7 @@ class EventStream {
   const absl::Status& status() const;
   // The last result handed out; what to resume after once it is dealt with.
   WaitPosition position() const;
-  // How often the wait was cut and taken up again.
+  // How often the wait was cut and then went on with a result.
   std::int64_t reconnects() const;
 
  private:

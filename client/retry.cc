@@ -71,12 +71,14 @@ Retry::Retry(RetryOptions options)
       longest_next_(options_.first_pause) {}
 
 void Retry::Connected(MonotonicTime since) {
+  tried_ = true;
   row_began_ = kNever;
   on_since_ = since;
 }
 
 void Retry::Succeeded() {
-  row_began_ = kNever;
+  tried_ = true;
+  row_began_ = busy_began_ = kNever;
   longest_next_ = options_.first_pause;
 }
 
@@ -88,26 +90,30 @@ MonotonicTime Retry::gives_up_at() const {
 
 absl::optional<absl::Duration> Retry::PauseAfter(const absl::Status& failure,
                                                  MonotonicTime now) {
-  const bool in_row = row_began_ != kNever;
+  const bool busy = IsBusy(failure);
   // "In use" as the first word is no echo of ours.
-  if (!IsCut(failure) && !(in_row && IsBusy(failure))) {
+  if (!IsCut(failure) && !(busy && tried_)) {
     return absl::nullopt;
   }
   failure_ = failure;
-  if (!in_row) {
-    row_began_ = now;
+  tried_ = true;
+  row_began_ = std::min(row_began_, now);
+  const MonotonicTime on_since = std::exchange(on_since_, kNever);
+  if (busy) {
+    busy_began_ = std::min(busy_began_, now);
+  } else if (on_since != kNever) {
+    busy_began_ = kNever;
   }
-  if (const MonotonicTime since = std::exchange(on_since_, kNever);
-      since != kNever &&
-      absl::FromChrono(now - since) >= options_.longest_pause) {
+  if (on_since != kNever &&
+      absl::FromChrono(now - on_since) >= options_.longest_pause) {
     longest_next_ = options_.first_pause;
   }
   const absl::Duration pause =
       RetryDelayOf(failure) + options_.random() * longest_next_;
   longest_next_ = std::min(options_.longest_pause, 2 * longest_next_);
-  const absl::Duration lasts = absl::FromChrono(now - row_began_) + pause;
-  if (lasts > options_.give_up_after ||
-      (IsBusy(failure) && lasts > options_.busy_patience)) {
+  const MonotonicTime next = DeadlineAfter(now, pause);
+  if (next > gives_up_at() ||
+      (busy && next > DeadlineAfter(busy_began_, options_.busy_patience))) {
     return absl::nullopt;
   }
   return pause;

@@ -43,8 +43,8 @@ class Retry {
  public:
   explicit Retry(RetryOptions options);
 
-  // The server had the wait on from `since` on: the row is over. Pauses grow on
-  // when it ends before longest_pause.
+  // The server answered, and from `since` on may have had the wait on: the row
+  // is over. Pauses grow on when the wait ends before longest_pause.
   void Connected(MonotonicTime since);
   // A result came: pauses begin anew as well.
   void Succeeded();
@@ -63,8 +63,10 @@ class Retry {
 
  private:
   const RetryOptions options_;
-  MonotonicTime row_began_ = kNever;  // kNever: no row has
-  MonotonicTime on_since_ = kNever;   // kNever: not on since the last failure
+  bool tried_ = false;                 // an attempt failed, or was answered
+  MonotonicTime row_began_ = kNever;   // kNever: no row has
+  MonotonicTime busy_began_ = kNever;  // the first "in use" since it was on
+  MonotonicTime on_since_ = kNever;    // kNever: not on since the last failure
   absl::Duration longest_next_;
   absl::Status failure_;
 };

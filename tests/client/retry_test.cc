@@ -158,6 +158,25 @@ TEST_F(RetryTest, InUseIsTakenForTheEchoOfACutAndForAWhile) {
   EXPECT_TRUE(PauseAfter(retry, kCut).has_value());
 }
 
+TEST_F(RetryTest, InUseIsAnEchoAlsoAfterAnAnswer) {
+  const absl::Status busy = MakeError(EBUSY, "WAIT_IN_PROGRESS", "selector",
+                                      "another wait is in progress");
+  Retry retry = Make({.first_pause = absl::Seconds(1),
+                      .longest_pause = absl::Seconds(1),
+                      .busy_patience = absl::Seconds(10)});
+  for (int second = 0; second < 10; ++second) {
+    retry.Connected(clock_.Now());
+    EXPECT_TRUE(PauseAfter(retry, busy).has_value());
+    clock_.Advance(absl::Seconds(1));
+  }
+  EXPECT_FALSE(PauseAfter(retry, busy).has_value());
+
+  // It was on, and was cut: the patience begins anew.
+  retry.Connected(clock_.Now());
+  EXPECT_TRUE(PauseAfter(retry, kCut).has_value());
+  EXPECT_TRUE(PauseAfter(retry, busy).has_value());
+}
+
 TEST_F(RetryTest, WhatIsRefusedForGoodIsNotTriedAgain) {
   Retry retry = Make({});
   ASSERT_TRUE(PauseAfter(retry, kCut).has_value());

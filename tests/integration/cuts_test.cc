@@ -176,8 +176,8 @@ void Cuts::Play(Counters& counters, const Game& game) {
   }
   EXPECT_GE(all_seen, game.least_events);
   EXPECT_GE(proxy_->cuts(), game.least_cuts);
-  // Not each: a cut may come before the call is sent, or after the last result.
-  EXPECT_GE(stream->reconnects(), game.least_cuts / 2);
+  // Not as many as cuts: some come before the first result of a call.
+  EXPECT_GT(stream->reconnects(), 0);
   RecordProperty("events", absl::StrCat(all_seen));
   RecordProperty("cuts", proxy_->cuts());
 }
