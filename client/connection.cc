@@ -12,6 +12,7 @@ Connection::Connection(std::shared_ptr<grpc::Channel> channel,
       sessions_(v1::SessionService::NewStub(channel_)),
       handles_(v1::HandleService::NewStub(channel_)),
       selectors_(v1::SelectorService::NewStub(channel_)),
+      observers_(v1::ObserverService::NewStub(channel_)),
       server_(v1::ServerService::NewStub(channel_)) {}
 
 Connection::Call::Call(Connection& connection, absl::Duration limit)

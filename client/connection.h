@@ -20,6 +20,7 @@
 #include "client/pause.h"
 #include "client/status.h"
 #include "farpoll/v1/handle.grpc.pb.h"
+#include "farpoll/v1/observer.grpc.pb.h"
 #include "farpoll/v1/selector.grpc.pb.h"
 #include "farpoll/v1/server.grpc.pb.h"
 #include "farpoll/v1/session.grpc.pb.h"
@@ -110,6 +111,7 @@ class Connection {
   v1::SessionService::Stub& sessions() { return *sessions_; }
   v1::HandleService::Stub& handles() { return *handles_; }
   v1::SelectorService::Stub& selectors() { return *selectors_; }
+  v1::ObserverService::Stub& observers() { return *observers_; }
   v1::ServerService::Stub& server() { return *server_; }
 
  private:
@@ -121,6 +123,7 @@ class Connection {
   const std::unique_ptr<v1::SessionService::Stub> sessions_;
   const std::unique_ptr<v1::HandleService::Stub> handles_;
   const std::unique_ptr<v1::SelectorService::Stub> selectors_;
+  const std::unique_ptr<v1::ObserverService::Stub> observers_;
   const std::unique_ptr<v1::ServerService::Stub> server_;
 
   Mutex mutex_;

@@ -4,6 +4,7 @@
 
 #include "client/connection.h"
 #include "client/convert.h"
+#include "client/observe_stream.h"
 #include "client/pages.h"
 
 namespace farpoll::client {
@@ -224,6 +225,11 @@ absl::StatusOr<std::vector<v1::Selector>> Session::ListSelectors() {
   return AllPages<v1::Selector>(*connection_, connection_->selectors(),
                                 &v1::SelectorService::Stub::ListSelectors,
                                 request, &v1::ListSelectorsResponse::selectors);
+}
+
+ObserveStream Session::Observe(v1::ObserveRequest request) {
+  request.set_session(id_);
+  return ObserveStream(connection_, request);
 }
 
 absl::StatusOr<SelectPositions> Session::Select(

@@ -21,6 +21,7 @@
 #include "client/selector.h"
 #include "farpoll/v1/handle.pb.h"
 #include "farpoll/v1/kinds.pb.h"
+#include "farpoll/v1/observer.pb.h"
 #include "farpoll/v1/passing.pb.h"
 #include "farpoll/v1/process.pb.h"
 #include "farpoll/v1/selector.pb.h"
@@ -30,6 +31,7 @@ namespace farpoll::client {
 
 class Connection;
 class LeaseStream;
+class ObserveStream;
 
 struct PipeOptions {
   // Unique in the session; may be empty.
@@ -165,6 +167,11 @@ class Session {
                                          absl::Span<const std::string> write,
                                          absl::Span<const std::string> except,
                                          Timeout timeout = Timeout::Forever());
+
+  // Shows the handles as they change, without taking events from anybody;
+  // `request` says which and how often, its session is set here. See
+  // client/observe_stream.h.
+  ObserveStream Observe(v1::ObserveRequest request);
 
  private:
   // Weak custody if there is `weak`.

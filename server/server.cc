@@ -20,11 +20,13 @@
 #include "server/doors.h"
 #include "server/heartbeat.h"
 #include "server/inherited.h"
+#include "server/observe/observers.h"
 #include "server/passing/passing_door.h"
 #include "server/process/children.h"
 #include "server/reactor/reactor.h"
 #include "server/rpc/gate.h"
 #include "server/rpc/handle_service.h"
+#include "server/rpc/observer_service.h"
 #include "server/rpc/selector_service.h"
 #include "server/rpc/server_service.h"
 #include "server/rpc/session_service.h"
@@ -110,15 +112,20 @@ class Server::Rooms {
         sessions_(std::make_unique<SessionTable>(
             limits, clock, reactor_.get(), &authority_, &children_,
             [this](absl::string_view what, const Session& session) {
+              if (what != "created") {
+                observers_.Forget(session.id());
+              }
               Say(absl::StrCat("session.", what),
                   {{"id", Shorten(session.id())},
                    {"name", session.name()},
                    {"ttl", absl::FormatDuration(session.ttl())}});
             })),
+        observers_(epoch_, clock, reactor_.get()),
         passing_(reactor_.get(), clock, sessions_.get(), &authority_, identify),
         session_service_(sessions_.get()),
         handle_service_(sessions_.get()),
         selector_service_(sessions_.get(), epoch_),
+        observer_service_(sessions_.get(), &observers_),
         server_service_(sessions_.get(), clock, epoch_) {}
 
   absl::Status Listen(const std::vector<std::string>& listen, bool passing);
@@ -152,6 +159,7 @@ class Server::Rooms {
   Doors doors_;
   Children children_;
   const std::unique_ptr<SessionTable> sessions_;
+  Observers observers_;
   PassingDoor passing_;
   // Holds that session's lease for as long as the server lives.
   const std::shared_ptr<StreamSink> lease_of_inherited_ =
@@ -159,6 +167,7 @@ class Server::Rooms {
   SessionService session_service_;
   HandleService handle_service_;
   SelectorService selector_service_;
+  ObserverService observer_service_;
   ServerService server_service_;
   std::unique_ptr<grpc::Server> grpc_server_;
   std::unique_ptr<Heartbeat> heartbeat_;
@@ -169,6 +178,7 @@ void Server::Rooms::Configure(grpc::ServerBuilder& builder) {
   builder.RegisterService(&session_service_);
   builder.RegisterService(&handle_service_);
   builder.RegisterService(&selector_service_);
+  builder.RegisterService(&observer_service_);
   builder.RegisterService(&server_service_);
   InstallGate(builder, &peers_, &authority_);
   doors_.Configure(builder);

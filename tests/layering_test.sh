@@ -26,9 +26,10 @@ server/reactor: server/reactor/ base/ +epoll +thread
 server/wait: server/wait/ server/reactor/ server/policy/ selector/ base/
 server/process: server/process/ server/handle/ server/reactor/ server/policy/quota.h base/ +thread
 server/session: server/session/ server/authority/ server/handle/ server/process/ server/wait/ server/reactor/ server/policy/ selector/ base/
+server/observe: server/observe/ server/session/ server/handle/kinds.h server/reactor/ selector/events.h base/
 server/passing: server/passing/ server/rpc/convert.h server/accept/ server/session/ server/authority/ server/reactor/ server/policy/ base/ proto/
 server/log: server/log/ base/
-server/rpc: server/rpc/ server/session/ server/accept/peers.h server/authority/authority.h server/policy/principal.h server/policy/verb.h selector/pipe_buf.h base/ proto/ +protobuf +grpc
+server/rpc: server/rpc/ server/session/ server/observe/ server/accept/peers.h server/authority/authority.h server/policy/principal.h server/policy/verb.h selector/pipe_buf.h base/ proto/ +protobuf +grpc
 server: server/ selector/ base/ proto/ +protobuf +grpc +thread
 client: client/ selector/events.h selector/kqueue/kevent.h server/server.h base/ proto/ +protobuf +grpc +thread
 client/cli: client/ selector/events.h selector/kqueue/kevent.h base/ proto/ +protobuf +thread
@@ -136,6 +137,9 @@ bad  server/wait/waiter.cc "server/session/session.h"
 bad  server/wait/waiter.cc "farpoll/v1/selector.pb.h"
 bad  server/session/session.cc "server/rpc/convert.h"
 bad  server/session/session.h <google/protobuf/message.h>
+good server/observe/observation.cc "server/session/session.h"
+bad  server/observe/observer.cc "farpoll/v1/observer.pb.h"
+bad  server/session/session.cc "server/observe/observers.h"
 good server/rpc/convert.cc "farpoll/v1/error.pb.h"
 bad  server/rpc/convert.cc "server/server.h"
 bad  server/rpc/convert.cc "selector/interest_set.h"

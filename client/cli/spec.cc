@@ -76,6 +76,20 @@ absl::optional<Events> EventsFromNames(absl::string_view text) {
   return events;
 }
 
+// `place` says where they stand.
+absl::StatusOr<Events> BitsIn(absl::string_view text, absl::string_view place) {
+  absl::optional<Events> events = EventsFromLetters(text);
+  if (!events.has_value()) {
+    events = EventsFromNames(text);
+  }
+  if (!events.has_value()) {
+    return UsageError(absl::StrCat(
+        place,
+        " is neither letters of r, w, p, h, e, x nor names such as IN|RDHUP"));
+  }
+  return *events;
+}
+
 absl::optional<Trigger> TriggerFromName(absl::string_view name) {
   if (name == "level") {
     return Trigger::kLevel;
@@ -123,14 +137,10 @@ absl::StatusOr<Spec> ParseSpec(absl::string_view text) {
   spec.handle = std::string(text.substr(0, colon));
   const std::vector<absl::string_view> parts =
       absl::StrSplit(text.substr(colon + 1), ',');
-  absl::optional<Events> events = EventsFromLetters(parts[0]);
-  if (!events.has_value()) {
-    events = EventsFromNames(parts[0]);
-  }
-  if (!events.has_value()) {
-    return UsageError(absl::StrCat(
-        "'", parts[0], "' in '", text,
-        "' is neither letters of r, w, p, h, e, x nor names such as IN|RDHUP"));
+  const absl::StatusOr<Events> events =
+      BitsIn(parts[0], absl::StrCat("'", parts[0], "' in '", text, "'"));
+  if (!events.ok()) {
+    return events.status();
   }
   spec.events = *events;
   for (std::size_t i = 1; i < parts.size(); ++i) {
@@ -146,6 +156,10 @@ absl::StatusOr<Spec> ParseSpec(absl::string_view text) {
     spec.trigger = trigger;
   }
   return spec;
+}
+
+absl::StatusOr<Events> ParseBits(absl::string_view text) {
+  return BitsIn(text, absl::StrCat("'", text, "'"));
 }
 
 absl::StatusOr<SelectSpec> ParseSelectSpec(absl::string_view text) {

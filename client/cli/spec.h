@@ -31,6 +31,8 @@ struct Spec {
 // h hang-up; the last two come unasked) or poll(2)'s names joined by '|'
 // ("IN|RDHUP").
 absl::StatusOr<Spec> ParseSpec(absl::string_view text);
+// BITS alone.
+absl::StatusOr<Events> ParseBits(absl::string_view text);
 
 // "r=in,ctl w=out x=sock": the three sets of select(2).
 struct SelectSpec {

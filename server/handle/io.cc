@@ -157,6 +157,23 @@ std::uint16_t SampleReadiness(const Handle& handle) {
                                  : 0;
 }
 
+std::vector<std::uint16_t> SampleReadiness(
+    absl::Span<const Handle* const> handles) {
+  std::vector<pollfd> entries;
+  entries.reserve(handles.size());
+  for (const Handle* const handle : handles) {
+    entries.push_back(
+        pollfd{.fd = handle->fd.get(), .events = kEveryBit, .revents = 0});
+  }
+  std::vector<std::uint16_t> ready(handles.size(), 0);
+  if (poll(entries.data(), entries.size(), 0) > 0) {
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      ready[i] = static_cast<std::uint16_t>(entries[i].revents);
+    }
+  }
+  return ready;
+}
+
 std::int64_t ReadableBytes(const Handle& handle) {
   return std::max<std::int64_t>(0, CountReadable(handle).value_or(0));
 }

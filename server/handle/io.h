@@ -7,9 +7,11 @@
 #define FARPOLL_SERVER_HANDLE_IO_H_
 
 #include <cstdint>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "server/handle/handle.h"
 #include "server/handle/io_values.h"
 
@@ -41,6 +43,9 @@ absl::Status ShutDown(Handle& handle, int how);
 
 // poll(2)'s answer now, every bit asked.
 std::uint16_t SampleReadiness(const Handle& handle);
+// The same of each, in one call; nothing is ready where that fails (ENOMEM).
+std::vector<std::uint16_t> SampleReadiness(
+    absl::Span<const Handle* const> handles);
 
 // Bytes that ReadSome would find (FIONREAD); 0 where bytes are not what is
 // read, or nobody can tell.

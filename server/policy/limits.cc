@@ -80,6 +80,9 @@ constexpr LimitField kFields[] = {
      "credits and unacknowledged results of a Wait stream together"},
     {"max_changes", &Limits::max_changes, 1, 16384,
      "items in one Register, Modify, Unregister or WaitRequest"},
+    {"max_observed_closed", &Limits::max_observed_closed, 1, kMostObjects,
+     "closed handles that a session remembers for its observers; one that "
+     "knows less than the oldest is told SNAPSHOT_REQUIRED"},
     {"default_ttl_ms", &Limits::default_ttl_ms, 1, kYearMs,
      "lease of a session that asks for none, in milliseconds"},
     {"max_ttl_ms", &Limits::max_ttl_ms, 1, kYearMs,

@@ -38,6 +38,7 @@ struct Limits {
   std::int64_t max_events = 1024;
   std::int64_t max_credits = 64;
   std::int64_t max_changes = 1000;
+  std::int64_t max_observed_closed = 4096;
   std::int64_t default_ttl_ms = 60'000;
   std::int64_t max_ttl_ms = 86'400'000;
   std::int64_t max_detached_ttl_ms = 604'800'000;

@@ -55,6 +55,8 @@ constexpr Rule kRules[] = {
     {"SelectorService/Control", Verb::kWait},
     {"SelectorService/Select", Verb::kWait},
     {"SelectorService/Wait", Verb::kWait},
+    // Sees what GetHandle and ListHandles show, of the caller's own session.
+    {"ObserverService/Observe", Verb::kInspect},
     {"ServerService/GetServer", Verb::kInspect},
 };
 

@@ -117,6 +117,11 @@ class Session : public std::enable_shared_from_this<Session> {
   absl::StatusOr<HandleInfo> GetHandle(const Reference& handle);
   absl::StatusOr<std::vector<HandleInfo>> ListHandles(std::int64_t after,
                                                       std::size_t count);
+  // As ListHandles, with less of each and one poll(2) for all of them.
+  absl::StatusOr<std::vector<HandleSample>> SampleHandles(std::int64_t after,
+                                                          std::size_t count);
+  // The limits that the session was made with.
+  const Limits& limits() const { return *context_.limits; }
   absl::Status CloseHandle(const Reference& handle);
 
   // ---- Descriptors handed over and out. (session_passing.cc)

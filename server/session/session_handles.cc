@@ -351,6 +351,35 @@ absl::StatusOr<std::vector<HandleInfo>> Session::ListHandles(
   return list;
 }
 
+absl::StatusOr<std::vector<HandleSample>> Session::SampleHandles(
+    std::int64_t after, std::size_t count) {
+  MutexLock lock(&mu_);
+  if (const absl::Status alive = Alive(); !alive.ok()) {
+    return alive;
+  }
+  std::vector<const Handle*> handles;
+  for (auto it = handles_.upper_bound(after);
+       it != handles_.end() && handles.size() < count; ++it) {
+    handles.push_back(&it->second);
+  }
+  const std::vector<Events> ready = SampleReadiness(handles);
+  std::vector<HandleSample> samples;
+  samples.reserve(handles.size());
+  for (std::size_t i = 0; i < handles.size(); ++i) {
+    const Handle& handle = *handles[i];
+    samples.push_back({.id = handle.id,
+                       .name = handle.name,
+                       .kind = handle.kind,
+                       .ready = ready[i],
+                       .bytes_read = handle.bytes_read,
+                       .bytes_written = handle.bytes_written});
+    if (handle.process != nullptr && (ready[i] & kIn) != 0) {
+      samples.back().exit = ExitOf(handle.fd.get());
+    }
+  }
+  return samples;
+}
+
 absl::Status Session::CloseHandle(const Reference& handle) {
   Wakeups wakeups;
   std::vector<ClosedChild> children;

@@ -79,6 +79,19 @@ struct HandleInfo {
   absl::optional<ProcessInfo> process = {};  // of a process
 };
 
+// What of a handle changes by itself, as an observer sees it.
+struct HandleSample {
+  std::int64_t id = 0;
+  std::string name;
+  HandleKind kind = HandleKind::kPipeReader;
+  Events ready = 0;  // poll(2)'s answer, every bit asked
+  std::int64_t bytes_read = 0;
+  std::int64_t bytes_written = 0;
+  absl::optional<ExitStatus> exit = {};  // of a process that has ended
+
+  friend bool operator==(const HandleSample&, const HandleSample&) = default;
+};
+
 // What a client asks for in a child process.
 struct ChildRequest {
   std::string name;                  // of its handle

@@ -477,6 +477,60 @@ class CliTest(CliCase):
         self.assertEqual(writer.process.wait(DEADLINE), 143)
         self.assertEqual(self.json("selector", "list")["selectors"], [])
 
+    def test_watch_shows_changes_and_takes_nothing(self):
+        self.ok("pipe", "in", "out")
+        self.ok("register", "sel", "in:r")
+        watcher = self.start("watch", "in", "new*", "--state", "--rate", "60",
+                             "-o", "jsonl")
+        seen = json.loads(watcher.line())
+        self.assertEqual((seen["handle"], seen["kind"], seen["change"],
+                          seen["ready"]), ("in", "pipe-reader", "present", []))
+        self.ok("write", "out", "hello")
+        seen = json.loads(watcher.line())
+        self.assertEqual(seen["change"], "changed")
+        self.assertIn("READ", seen["readyChanged"])
+        self.ok("wait", "sel", "--timeout", "0")  # the event is still there
+        self.assertEqual(self.ok("read", "in"), "hello")
+        while seen["ready"]:
+            seen = json.loads(watcher.line())
+        self.assertEqual((seen["bytesRead"], seen["readyChanged"][:1]),
+                         ("5", ["READ"]))
+        code, error = watcher.end(signal.SIGINT)
+        self.assertEqual(code, 130)
+        self.assertRegex(error, r"^interrupted after \d+ changes; "
+                                r"go on with --since [\d-]+\n$")
+
+        self.ok("timer", "newest", "1h")
+        self.ok("close", "in")
+        lines = self.ok("watch", "in", "new*", "--count", "2", "--since",
+                        error.split()[-1]).splitlines()
+        self.assertRegex(lines[0], "^TIME +HANDLE +READY +CHANGE$")
+        self.assertRegex(lines[1], r"^[\d:.]+ +in +.*closed, 5 B read$")
+        self.assertRegex(lines[2], r"^[\d:.]+ +newest +.*made$")
+
+    def test_watch_tells_the_end_of_a_process(self):
+        watcher = self.start("watch", "--kind", "process", "--ready", "x",
+                             "--state", "--no-headers")
+        self.ok("spawn", "job", "--", "sh", "-c", "exit 3")
+        line = watcher.line()
+        while "exit" not in line:
+            line = watcher.line()
+        self.assertRegex(line, r"^[\d:.]+ +job +X +.*exit 3$")
+        self.ok("session", "close", self.session)
+        code, error = watcher.end()
+        self.assertEqual(code, 73)
+        self.assertIn("SESSION_DELETED", error)
+
+    def test_watch_refuses_what_cannot_be(self):
+        for words, named in ((("--kind", "pipe"), "'pipe' is none of"),
+                             (("--ready", "q"), "'q' is neither"),
+                             (("--rate", "0"), "--rate"),
+                             (("-o", "json"), "jsonl")):
+            self.assertIn(named, self.fails(2, "watch", *words))
+        self.assertIn("max_rate", self.fails(67, "watch", "--rate", "61"))
+        self.assertIn("without --since",
+                      self.fails(75, "watch", "--since", "1-1-1"))
+
     def test_second_wait_on_a_selector_is_refused(self):
         self.ok("pipe", "in", "out")
         self.ok("register", "sel", "out:w,edge")

@@ -112,8 +112,9 @@ TEST_P(Discovery, ReflectionNamesEveryService) {
   const std::string names(reinterpret_cast<const char*>(whole.begin()),
                           whole.size());
 
-  for (const char* const service : {"SessionService", "HandleService",
-                                    "SelectorService", "ServerService"}) {
+  for (const char* const service :
+       {"SessionService", "HandleService", "SelectorService", "ObserverService",
+        "ServerService"}) {
     EXPECT_THAT(names,
                 testing::HasSubstr(absl::StrCat("farpoll.v1.", service)));
   }

@@ -68,6 +68,7 @@ Peer::Peer(const std::string& address, const std::string& session)
   stubs_ = {v1::SessionService::NewStub(channel),
             v1::HandleService::NewStub(channel),
             v1::SelectorService::NewStub(channel),
+            v1::ObserverService::NewStub(channel),
             v1::ServerService::NewStub(channel)};
 }
 

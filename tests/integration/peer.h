@@ -21,6 +21,7 @@
 #include "farpoll/v1/error.pb.h"
 #include "farpoll/v1/event.pb.h"
 #include "farpoll/v1/handle.grpc.pb.h"
+#include "farpoll/v1/observer.grpc.pb.h"
 #include "farpoll/v1/selector.grpc.pb.h"
 #include "farpoll/v1/server.grpc.pb.h"
 #include "farpoll/v1/session.grpc.pb.h"
@@ -34,6 +35,7 @@ namespace farpoll {
 using Sessions = v1::SessionService::Stub;
 using Handles = v1::HandleService::Stub;
 using Selectors = v1::SelectorService::Stub;
+using Observations = v1::ObserverService::Stub;
 using ServerInfo = v1::ServerService::Stub;
 
 // Generous: it only keeps a broken server from hanging the tests.
@@ -178,7 +180,8 @@ class Peer {
   }
 
   std::tuple<std::unique_ptr<Sessions>, std::unique_ptr<Handles>,
-             std::unique_ptr<Selectors>, std::unique_ptr<ServerInfo>>
+             std::unique_ptr<Selectors>, std::unique_ptr<Observations>,
+             std::unique_ptr<ServerInfo>>
       stubs_;
   std::string session_;
   bool owns_session_ = false;

@@ -38,8 +38,9 @@ TEST_F(RpcCatalogTest, KnowsAllServices) {
     names.push_back(service->name());
   }
 
-  EXPECT_THAT(names, IsSupersetOf({"SessionService", "HandleService",
-                                   "SelectorService", "ServerService"}));
+  EXPECT_THAT(
+      names, IsSupersetOf({"SessionService", "HandleService", "SelectorService",
+                           "ObserverService", "ServerService"}));
 }
 
 TEST_F(RpcCatalogTest, FindsByShortAndFullName) {

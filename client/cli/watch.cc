@@ -1,0 +1,225 @@
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
+#include "base/errno_status.h"
+#include "client/cli/describe_values.h"
+#include "client/cli/failure.h"
+#include "client/cli/spec.h"
+#include "client/cli/verbs.h"
+#include "client/observe_stream.h"
+
+namespace farpoll::cli {
+namespace {
+
+struct Arguments {
+  std::vector<std::string> names;
+  std::string kinds;
+  std::string ready;
+  std::string since;
+  std::int32_t rate = 0;
+  std::int64_t count = 0;
+  bool state = false;
+};
+
+std::string ChangeName(v1::ObservedChange change) {
+  return ShortName(v1::ObservedChange_Name(change), "OBSERVED_CHANGE_");
+}
+
+std::string ReadyLetters(const v1::ObservedHandle& handle) {
+  return handle.has_exit() ? "X" : Letters(static_cast<Events>(handle.ready()));
+}
+
+// "+R -W, 5 B read, exit 0": what is new of a handle.
+std::string ChangeText(const v1::ObservedHandle& handle) {
+  std::vector<std::string> bits;
+  const auto up = static_cast<Events>(handle.ready_changed() & handle.ready());
+  const auto down =
+      static_cast<Events>(handle.ready_changed() & ~handle.ready());
+  if (handle.change() != v1::OBSERVED_CHANGE_CHANGED) {
+    bits.push_back(ChangeName(handle.change()));
+  }
+  if (up != 0) {
+    bits.push_back(absl::StrCat("+", Letters(up)));
+  }
+  if (down != 0) {
+    bits.push_back(absl::StrCat("-", Letters(down)));
+  }
+  std::vector<std::string> parts;
+  if (!bits.empty()) {
+    parts.push_back(absl::StrJoin(bits, " "));
+  }
+  if (handle.bytes_read() != 0) {
+    parts.push_back(absl::StrCat(handle.bytes_read(), " B read"));
+  }
+  if (handle.bytes_written() != 0) {
+    parts.push_back(absl::StrCat(handle.bytes_written(), " B written"));
+  }
+  if (handle.has_exit()) {
+    parts.push_back(ExitText(client::ExitFromProto(handle.exit())));
+  }
+  return absl::StrJoin(parts, ", ");
+}
+
+Json ObservedJson(const v1::ObservedHandle& handle, absl::Time at) {
+  Json json;
+  json["handle"] = NameOrId(handle.name(), handle.handle_id());
+  json["handleId"] = absl::StrCat(handle.handle_id());
+  json["kind"] = KindName(handle.kind());
+  json["change"] = ChangeName(handle.change());
+  json["ready"] = Words(static_cast<Events>(handle.ready()));
+  json["readyChanged"] = Words(static_cast<Events>(handle.ready_changed()));
+  json["bytesRead"] = absl::StrCat(handle.bytes_read());
+  json["bytesWritten"] = absl::StrCat(handle.bytes_written());
+  if (handle.has_exit()) {
+    json["exit"] = ExitJson(client::ExitFromProto(handle.exit()));
+  }
+  json["at"] =
+      absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", at, absl::UTCTimeZone());
+  return json;
+}
+
+absl::Status AddKinds(const std::string& text, v1::ObserveRequest* request) {
+  for (const absl::string_view word :
+       absl::StrSplit(text, ',', absl::SkipEmpty())) {
+    v1::HandleKind found = v1::HANDLE_KIND_UNSPECIFIED;
+    std::vector<std::string> known;
+    for (int i = 1; v1::HandleKind_IsValid(i); ++i) {
+      known.push_back(KindName(static_cast<v1::HandleKind>(i)));
+      if (known.back() == word) {
+        found = static_cast<v1::HandleKind>(i);
+      }
+    }
+    if (found == v1::HANDLE_KIND_UNSPECIFIED) {
+      return UsageError(absl::StrCat("--kind: '", word, "' is none of ",
+                                     absl::StrJoin(known, ", ")));
+    }
+    request->add_kinds(found);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<v1::ObserveRequest> RequestIn(const Arguments& arguments) {
+  v1::ObserveRequest request;
+  if (const absl::Status added = AddKinds(arguments.kinds, &request);
+      !added.ok()) {
+    return added;
+  }
+  for (const std::string& name : arguments.names) {
+    request.add_names(name);
+  }
+  if (!arguments.ready.empty()) {
+    const absl::StatusOr<Events> bits = ParseBits(arguments.ready);
+    if (!bits.ok()) {
+      return bits.status();
+    }
+    request.set_ready_bits(*bits);
+  }
+  request.set_max_rate(arguments.rate);
+  request.set_resume_token(arguments.since);
+  return request;
+}
+
+absl::Status End(Runtime& run, const ObserveStream& stream,
+                 std::int64_t shown) {
+  const int signal = run.interrupt().signal();
+  if (signal == 0) {
+    return DetailOf(stream.status()).reason == "SNAPSHOT_REQUIRED"
+               ? WithHint(stream.status(), "watch again without --since")
+               : stream.status();
+  }
+  std::string said = absl::StrCat("interrupted after ", shown,
+                                  shown == 1 ? " change" : " changes");
+  if (!stream.token().empty()) {
+    absl::StrAppend(&said, "; go on with --since ", stream.token());
+  }
+  run.out().Note(said);
+  return Quietly(kExitSignalBase + signal);
+}
+
+absl::Status Run(Runtime& run, const Arguments& arguments) {
+  if (run.out().format() == Format::kJson) {
+    return UsageError("watch has no single document: use -o jsonl");
+  }
+  const absl::StatusOr<v1::ObserveRequest> request = RequestIn(arguments);
+  if (!request.ok()) {
+    return request.status();
+  }
+  const absl::StatusOr<Session*> session = run.session();
+  if (!session.ok()) {
+    return session.status();
+  }
+  ObserveStream stream = (*session)->Observe(*request);
+  std::int64_t shown = 0;
+  while (const v1::ObserveResponse* const response = stream.Next()) {
+    const absl::Time now = absl::Now();
+    for (const v1::ObservedHandle& handle : response->handles()) {
+      if (handle.change() == v1::OBSERVED_CHANGE_PRESENT && !arguments.state) {
+        continue;
+      }
+      const absl::Status row = run.out().Row(
+          ObservedJson(handle, now), {"TIME", "HANDLE", "READY", "CHANGE"},
+          {TimeOfDay(now), NameOrId(handle.name(), handle.handle_id()),
+           ReadyLetters(handle), ChangeText(handle)});
+      if (!row.ok() || ++shown == arguments.count) {
+        return row;
+      }
+    }
+  }
+  return End(run, stream, shown);
+}
+
+Action Declare(Command command) {
+  const auto arguments = std::make_shared<Arguments>();
+  command
+      .Add("NAME", arguments->names,
+           "only handles whose name fits; '*' is any number of characters")
+      .Type("HANDLE");
+  command.Add("--kind", arguments->kinds, "only handles of these kinds")
+      .Type("KIND,...");
+  command
+      .Add("--ready", arguments->ready,
+           "of changes only those of these bits, beside handles made, closed "
+           "and ended")
+      .Type("BITS");
+  command
+      .Add("--since", arguments->since,
+           "what changed since an interrupted watch")
+      .Type("TOKEN");
+  command
+      .Add("--rate", arguments->rate,
+           "how often a second at most a handle is shown (10; 60 at most)")
+      .Positive()
+      .Type("N");
+  command.Add("--count", arguments->count, "end after this many lines")
+      .Positive()
+      .Type("N");
+  command.AddFlag("--state", arguments->state,
+                  "show first what is there already");
+  return [arguments](Runtime& run) { return Run(run, *arguments); };
+}
+
+}  // namespace
+
+Verb WatchVerb() {
+  return {"watch",
+          groups::kWait,
+          "shows handles as they change, and takes no event from anybody",
+          R"(  farpoll watch
+  farpoll watch 'build.*' --state
+  farpoll watch --kind process,pipe-reader --ready r
+  farpoll watch -o jsonl --count 10
+)",
+          "READY: as in list. CHANGE: +R went up, -R went down, perhaps after "
+          "it had come up; byte\ncounts are of all Reads and Writes.\n"
+          "The server samples: what comes and goes between two samples is not "
+          "shown.",
+          &Declare};
+}
+
+}  // namespace farpoll::cli
