@@ -1,5 +1,6 @@
 #include "tests/bench/file_holder.h"
 
+#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -44,15 +45,18 @@ void Hold(int socket, std::size_t count) {
 
 FileHolder::FileHolder(std::size_t count,
                        absl::FunctionRef<void(UniqueFd)> take) {
-  FdPair pair = UnixPair(SOCK_STREAM);
+  int pair[2];
+  MustSucceed(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair),
+              "socketpair");
+  UniqueFd theirs(pair[1]);
+  socket_ = UniqueFd(pair[0]);
   pid_ = MustSucceed(fork(), "fork");
   if (pid_ == 0) {
-    pair.first = UniqueFd();
-    Hold(pair.second.get(), count);
+    socket_ = UniqueFd();
+    Hold(theirs.get(), count);
     _exit(0);
   }
-  pair.second = UniqueFd();
-  socket_ = std::move(pair.first);
+  theirs = UniqueFd();
   DescriptorInbox inbox;
   for (std::size_t taken = 0; taken < count;) {
     const absl::StatusOr<bool> more = Receive(socket_.get(), &inbox);
@@ -67,7 +71,9 @@ FileHolder::FileHolder(std::size_t count,
 }
 
 FileHolder::~FileHolder() {
-  socket_ = UniqueFd();
+  // A holder made later has inherited our end of the socket: closing it would
+  // tell this one nothing.
+  (void)kill(pid_, SIGKILL);
   (void)waitpid(pid_, nullptr, 0);
 }
 
