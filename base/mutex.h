@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "absl/base/thread_annotations.h"
+#include "base/clock.h"
 
 namespace farpoll {
 
@@ -47,6 +48,15 @@ class CondVar {
     std::unique_lock<std::mutex> lock(mutex->mutex_, std::adopt_lock);
     condition_.wait(lock);
     lock.release();
+  }
+  // The same until `deadline` at most; false when that has passed.
+  bool WaitUntil(Mutex* mutex, MonotonicTime deadline)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
+    std::unique_lock<std::mutex> lock(mutex->mutex_, std::adopt_lock);
+    const bool before =
+        condition_.wait_until(lock, deadline) == std::cv_status::no_timeout;
+    lock.release();
+    return before;
   }
   void SignalAll() { condition_.notify_all(); }
 

@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace farpoll::server {
@@ -13,6 +14,9 @@ namespace {
 constexpr absl::Duration kKillTime = absl::Seconds(2);
 // For the second look at an end that the reactor cannot watch.
 constexpr absl::Duration kUnwatchedTime = absl::Milliseconds(20);
+// A look goes through all of /proc, so it is shared by those that end within
+// this time.
+constexpr auto kGatherTime = std::chrono::milliseconds(5);
 
 }  // namespace
 
@@ -136,6 +140,10 @@ void Keeper::Run() {
       if (stopping_) {
         return;
       }
+      const MonotonicTime until =
+          std::chrono::steady_clock::now() + kGatherTime;
+      while (!stopping_ && !hurried_ && changed_.WaitUntil(&mu_, until)) {
+      }
       ids.swap(to_look_at_);
     }
     Look(ids);
@@ -211,6 +219,8 @@ void Keeper::Settle(ChildId id, UniqueFd survivor) {
 
 void Keeper::EndAll(absl::Duration grace) {
   MutexLock lock(&mu_);
+  hurried_ = true;
+  changed_.SignalAll();
   for (auto& [id, child] : children_) {
     AskWithin(id, child, std::min(grace, child.process.grace));
   }

@@ -92,6 +92,7 @@ class Keeper {
   CondVar changed_;
   ChildId last_id_ ABSL_GUARDED_BY(mu_) = 0;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+  bool hurried_ ABSL_GUARDED_BY(mu_) = false;  // somebody waits for the end
   bool gave_up_ ABSL_GUARDED_BY(mu_) = false;
   std::map<ChildId, Child> children_ ABSL_GUARDED_BY(mu_);
   int leaving_ ABSL_GUARDED_BY(mu_) = 0;  // gone, but on_gone_ is not done

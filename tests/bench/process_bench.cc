@@ -30,6 +30,7 @@
 #include "server/server.h"
 #include "tests/bench/one_core.h"
 #include "tests/bench/report.h"
+#include "tests/support/temporary_folder.h"
 
 extern char** environ;
 
@@ -96,7 +97,9 @@ void AwaitEnd(const UniqueFd& child) {
 class FarpollPeer {
  public:
   FarpollPeer()
-      : server_(OrDie(server::Server::Start({.listen = {"127.0.0.1:0"}}))),
+      // Spawning takes a Unix socket, whose peers are known.
+      : server_(OrDie(server::Server::Start(
+            {.listen = {absl::StrCat("unix:", folder_.path(), "/s")}}))),
         client_(OrDie(Client::Connect(server_->addresses().front()))),
         session_(OrDie(client_.CreateSession())),
         selector_(OrDie(session_.CreateSelector(v1::SELECTOR_KIND_POLL))),
@@ -126,6 +129,7 @@ class FarpollPeer {
   double micros() const { return micros_; }
 
  private:
+  const TemporaryFolder folder_;
   const std::unique_ptr<server::Server> server_;
   Client client_;
   Session session_;
@@ -263,14 +267,14 @@ double RunCat(const std::string& farpoll, const std::string& address) {
 
 void Streaming(Report& report) {
   EchoService service;
-  int port = 0;
+  const TemporaryFolder folder;
+  const std::string address = absl::StrCat("unix:", folder.path(), "/bare");
   grpc::ServerBuilder builder;
   builder.RegisterCallbackGenericService(&service);
-  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
-                           &port);
+  builder.AddListeningPort(address, grpc::InsecureServerCredentials());
   const std::unique_ptr<grpc::Server> bare = builder.BuildAndStart();
-  grpc::GenericStub stub(grpc::CreateChannel(
-      absl::StrCat("127.0.0.1:", port), grpc::InsecureChannelCredentials()));
+  grpc::GenericStub stub(
+      grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
   const FarpollPeer peer;
   const std::string farpoll =
       (std::filesystem::canonical("/proc/self/exe").parent_path() /
