@@ -16,7 +16,7 @@ constexpr absl::Duration kKillTime = absl::Seconds(2);
 constexpr absl::Duration kUnwatchedTime = absl::Milliseconds(20);
 // A look goes through all of /proc, so it is shared by those that end within
 // this time.
-constexpr auto kGatherTime = std::chrono::milliseconds(5);
+constexpr auto kGatherTime = std::chrono::milliseconds(20);
 
 }  // namespace
 

@@ -93,7 +93,7 @@ void AwaitEnd(const UniqueFd& child) {
   (void)waitid(P_PIDFD, static_cast<id_t>(child.get()), &info, WEXITED);
 }
 
-// A server of its own, a session and a selector with an open Wait.
+// A server of its own and a session.
 class FarpollPeer {
  public:
   FarpollPeer()
@@ -101,9 +101,7 @@ class FarpollPeer {
       : server_(OrDie(server::Server::Start(
             {.listen = {absl::StrCat("unix:", folder_.path(), "/s")}}))),
         client_(OrDie(Client::Connect(server_->addresses().front()))),
-        session_(OrDie(client_.CreateSession())),
-        selector_(OrDie(session_.CreateSelector(v1::SELECTOR_KIND_POLL))),
-        stream_(OrDie(selector_.Wait())) {
+        session_(OrDie(client_.CreateSession())) {
     SpawnAndWait();  // the guardian is started with the first child
   }
 
@@ -117,10 +115,10 @@ class FarpollPeer {
     request.set_errors(v1::STDIO_NULL);
     const SteadyClock::time_point start = SteadyClock::now();
     Child child = OrDie(session_.Spawn(std::move(request)));
-    (void)OrDie(selector_.Register(child.process, kIn, Trigger::kOneShot));
-    const WaitResult* const result = stream_.Next();
+    const SelectPositions ended =
+        OrDie(session_.Select({absl::StrCat(child.process.id())}, {}, {}));
     micros_ = MicrosSince(start);
-    if (result == nullptr || !result->events.at(0).exit.has_value()) {
+    if (ended.read.size() != 1) {
       std::cerr << "no exit came\n";
       exit(1);
     }
@@ -133,13 +131,12 @@ class FarpollPeer {
   const std::unique_ptr<server::Server> server_;
   Client client_;
   Session session_;
-  Selector selector_;
-  EventStream stream_;
   double micros_ = 0;
 };
 
 void Spawning(Report& report) {
-  const OneCore one_core;
+  // Children have sessions of their own.
+  const OneCore one_core(OneCore::Idle::kMay);
   FarpollPeer peer;
   report.Compare("P1", "start /bin/true and hear of its end", "us",
                  kRepetitions,
