@@ -140,8 +140,8 @@ class Session {
   // edges of `events`, and holds no copy of it. The handle gives events for as
   // long as anybody holds the open file, and nothing else.
   //   Errors: also NOT_FOUND, INVALID_ARGUMENT (a kqueue), PERMISSION_DENIED
-  //     (EPERM: a file that is always ready), ALREADY_EXISTS (EEXIST: watched
-  //     there already), RESOURCE_EXHAUSTED (LIMIT_WEAK_HANDLES, ENOSPC).
+  //     (EPERM: a file that is always ready), ALREADY_EXISTS (EEXIST: passed
+  //     there too often), RESOURCE_EXHAUSTED (LIMIT_WEAK_HANDLES, ENOSPC).
   absl::StatusOr<Handle> PassWeakly(int fd, const Selector& selector,
                                     Events events, absl::string_view name = "",
                                     std::uint64_t cookie = 0);

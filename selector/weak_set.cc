@@ -1,5 +1,6 @@
 #include "selector/weak_set.h"
 
+#include <fcntl.h>
 #include <sys/epoll.h>
 
 #include <algorithm>
@@ -14,6 +15,9 @@ namespace {
 
 // Entries taken from the kernel at a time.
 constexpr std::size_t kBatch = 256;
+// The kernel tells entries apart by open file and number. One that is entered
+// again, perhaps after its registration's end, comes under another number.
+constexpr int kMostTimes = 16;
 
 }  // namespace
 
@@ -28,10 +32,18 @@ absl::StatusOr<std::unique_ptr<WeakSet>> WeakSet::Create() {
 absl::Status WeakSet::Add(UniqueFd fd, Events events, std::uint64_t data) {
   epoll_event entry = {.events = std::uint32_t{events} | EPOLLET,
                        .data = {.u64 = data}};
-  if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd.get(), &entry) != 0) {
-    return ErrnoStatus(errno, "epoll_ctl(ADD)");
+  for (int times = 1;; ++times) {
+    if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd.get(), &entry) == 0) {
+      return absl::OkStatus();
+    }
+    if (errno != EEXIST || times == kMostTimes) {
+      return ErrnoStatus(errno, "epoll_ctl(ADD)");
+    }
+    fd = UniqueFd(fcntl(fd.get(), F_DUPFD_CLOEXEC, fd.get() + 1));
+    if (!fd.valid()) {
+      return ErrnoStatus(errno, "fcntl(F_DUPFD_CLOEXEC)");
+    }
   }
-  return absl::OkStatus();
 }
 
 std::size_t WeakSet::Collect(absl::Span<Event> room) {

@@ -34,8 +34,8 @@ class WeakSet {
   // holds by now is the first edge.
   //   Errors: FAILED_PRECONDITION (EBADF: an O_PATH descriptor),
   //     PERMISSION_DENIED (EPERM: a file that is always ready), ALREADY_EXISTS
-  //     (EEXIST: the set watches this open file, entered under the same
-  //     number), RESOURCE_EXHAUSTED (ENOSPC: max_user_watches; ENOMEM).
+  //     (EEXIST: entered too often), RESOURCE_EXHAUSTED (ENOSPC:
+  //     max_user_watches; ENOMEM; EMFILE).
   absl::Status Add(UniqueFd fd, Events events, std::uint64_t data);
 
   // Takes what is ready into `room` without blocking; how many. `Event::fd` is

@@ -170,12 +170,13 @@ TEST_P(Observe, AResumedStreamGoesOnWhereItsTokenSays) {
 
   ObserveStream resumed(peer(), absl::Substitute("resume_token: '$0'", token));
 
-  EXPECT_THAT(resumed.Round(),
-              ElementsAre("CLOSED in ready 0",
-                          absl::Substitute("CHANGED out ready $0 of $1",
-                                           kWritable | kError, int{kError}),
-                          absl::StrCat("MADE left ready ", kWritable | kWriteBand),
-                          absl::StrCat("MADE right ready ", kWritable | kWriteBand)));
+  EXPECT_THAT(
+      resumed.Round(),
+      ElementsAre("CLOSED in ready 0",
+                  absl::Substitute("CHANGED out ready $0 of $1",
+                                   kWritable | kError, int{kError}),
+                  absl::StrCat("MADE left ready ", kWritable | kWriteBand),
+                  absl::StrCat("MADE right ready ", kWritable | kWriteBand)));
   ObserveStream again(peer(),
                       absl::Substitute("resume_token: '$0'", resumed.token()));
   EXPECT_THAT(again.Round(), IsEmpty());
