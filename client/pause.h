@@ -1,12 +1,12 @@
 // client/pause.h: room: client, private to it. Pauses of one thread that
-// another may end. Threads: Last() from one, End() from any.
+// another may end.
+// Threads: Last() from one, End() from any.
 #ifndef FARPOLL_CLIENT_PAUSE_H_
 #define FARPOLL_CLIENT_PAUSE_H_
 
-#include <condition_variable>
-#include <mutex>
-
+#include "absl/base/thread_annotations.h"
 #include "base/clock.h"
+#include "base/mutex.h"
 
 namespace farpoll::client {
 
@@ -14,29 +14,30 @@ class Pause {
  public:
   // Returns at `until`, or once End() was called, if that is sooner.
   void Last(MonotonicTime until) {
-    std::unique_lock<std::mutex> lock(mutex_);
-    if (until == kNever) {
-      over_.wait(lock, [this] { return ended_; });
-    } else {
-      over_.wait_until(lock, until, [this] { return ended_; });
+    MutexLock lock(&mutex_);
+    while (!ended_) {
+      if (until == kNever) {
+        over_.Wait(&mutex_);
+      } else if (!over_.WaitUntil(&mutex_, until)) {
+        return;
+      }
     }
   }
   // Ends the pause in progress and those to come.
   void End() {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     ended_ = true;
-    over_.notify_all();
+    over_.SignalAll();
   }
   bool ended() {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     return ended_;
   }
 
  private:
-  // Not the ones of base/mutex.h, which know no time.
-  std::mutex mutex_;
-  std::condition_variable over_;
-  bool ended_ = false;
+  Mutex mutex_;
+  CondVar over_;
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace farpoll::client

@@ -1,8 +1,9 @@
 // client/wait_call.h: room: client, private to it. One Wait over one
 // connection, from its opening to its end. It has a completion queue of its own
 // rather than the blocking stubs, since those know no deadline but the whole
-// call's. Threads: one; Cancel() from any. Source: farpoll/v1/selector.proto,
-// Wait.
+// call's.
+// Threads: one; Cancel() from any.
+// Source: farpoll/v1/selector.proto, Wait.
 #ifndef FARPOLL_CLIENT_WAIT_CALL_H_
 #define FARPOLL_CLIENT_WAIT_CALL_H_
 

@@ -157,6 +157,10 @@ std::string TimeOfDay(absl::Time time) {
   return absl::FormatTime("%H:%M:%E3S", time, absl::LocalTimeZone());
 }
 
+std::string TimeStamp(absl::Time time) {
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", time, absl::UTCTimeZone());
+}
+
 Json EventJson(const client::Event& event) {
   Json json;
   json["handle"] = NameOrId(event.handle_name, event.handle_id);
@@ -178,8 +182,7 @@ Json EventJson(const client::Event& event, const WaitPosition& position,
   json["epoch"] = absl::StrCat(position.epoch);
   json["seq"] = absl::StrCat(position.sequence);
   json.update(EventJson(event));
-  json["at"] =
-      absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", at, absl::UTCTimeZone());
+  json["at"] = TimeStamp(at);
   return json;
 }
 

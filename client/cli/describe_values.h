@@ -67,6 +67,8 @@ class EventClock {
 
 // "09:15:02.118", in local time.
 std::string TimeOfDay(absl::Time time);
+// "2026-01-31T09:15:02.118Z", for programs.
+std::string TimeStamp(absl::Time time);
 // {"handle","handleId","ready","cookie","generation"}
 Json EventJson(const client::Event& event);
 // The same after {"epoch","seq"}, and with "at".

@@ -79,8 +79,7 @@ Json ObservedJson(const v1::ObservedHandle& handle, absl::Time at) {
   if (handle.has_exit()) {
     json["exit"] = ExitJson(client::ExitFromProto(handle.exit()));
   }
-  json["at"] =
-      absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", at, absl::UTCTimeZone());
+  json["at"] = TimeStamp(at);
   return json;
 }
 

@@ -15,8 +15,8 @@ constexpr absl::Duration kKillTime = absl::Seconds(2);
 // For the second look at an end that the reactor cannot watch.
 constexpr absl::Duration kUnwatchedTime = absl::Milliseconds(20);
 // A look goes through all of /proc, so it is shared by those that end within
-// this time.
-constexpr auto kGatherTime = std::chrono::milliseconds(20);
+// this time: the machine's, whatever clock_ says.
+constexpr absl::Duration kGatherTime = absl::Milliseconds(20);
 
 }  // namespace
 
@@ -141,7 +141,7 @@ void Keeper::Run() {
         return;
       }
       const MonotonicTime until =
-          std::chrono::steady_clock::now() + kGatherTime;
+          DeadlineAfter(std::chrono::steady_clock::now(), kGatherTime);
       while (!stopping_ && !hurried_ && changed_.WaitUntil(&mu_, until)) {
       }
       ids.swap(to_look_at_);

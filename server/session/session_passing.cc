@@ -10,7 +10,6 @@
 #include "server/session/session_parts.h"
 
 namespace farpoll::server {
-
 namespace {
 
 // Of `count` descriptors; nobody needs have one.

@@ -138,6 +138,7 @@ class Selector final : public Source {
   std::vector<ReadyEvent> closed_;  // NVAL not reported yet
   std::unique_ptr<WeakSet> weak_;   // made with the first weak registration
   std::int64_t weak_size_ = 0;      // weak registrations among by_handle_
+  std::vector<farpoll::Event> weak_room_;
   std::map<std::int64_t, ReadyEvent> again_;  // of weak ones, by order
   std::vector<farpoll::Event> room_;
 };

@@ -57,17 +57,21 @@ absl::StatusOr<std::int64_t> Selector::RegisterWeakly(
 }
 
 void Selector::CollectWeak(std::size_t max_events, Result* result) {
-  std::vector<farpoll::Event> room(max_events);
-  const std::size_t count = weak_->Collect(absl::MakeSpan(room));
+  // Beside room_, which is being read.
+  if (weak_room_.size() < max_events) {
+    weak_room_.resize(max_events);
+  }
+  const std::size_t count =
+      weak_->Collect(absl::MakeSpan(weak_room_.data(), max_events));
   for (std::size_t i = 0; i < count; ++i) {
     const auto found =
-        handle_by_order_.find(static_cast<std::int64_t>(room[i].data));
+        handle_by_order_.find(static_cast<std::int64_t>(weak_room_[i].data));
     if (found == handle_by_order_.end()) {
       continue;  // its registration is over
     }
     const Slot& slot = *by_handle_.at(found->second);
     const Events reported =
-        ReportedEvents(kind_, room[i].events, slot.registration.asked);
+        ReportedEvents(kind_, weak_room_[i].events, slot.registration.asked);
     if (reported != 0) {
       result->events.push_back(Report(slot, reported, result->sequence));
     }

@@ -21,7 +21,16 @@
 namespace farpoll {
 namespace {
 
-class WaitFor : public ProxyTest {};
+class WaitFor : public ProxyTest {
+ protected:
+  // Pauses longer than any test.
+  static RetryOptions InAnHour() {
+    RetryOptions retry;
+    retry.first_pause = retry.longest_pause = absl::Hours(1);
+    retry.random = [] { return 1.0; };
+    return retry;
+  }
+};
 
 INSTANTIATE_PROXY_TESTS(WaitFor);
 
@@ -131,10 +140,7 @@ TEST_P(WaitFor, CancelEndsAPause) {
   StartProxy({});
   proxy_->Refuse();
   Selector selector = MakeSelector();
-  RetryOptions retry;
-  retry.first_pause = retry.longest_pause = absl::Hours(1);
-  retry.random = [] { return 1.0; };
-  absl::StatusOr<EventStream> stream = Far().WaitFor({}, retry);
+  absl::StatusOr<EventStream> stream = Far().WaitFor({}, InAnHour());
   ASSERT_THAT(stream, IsOk());
 
   std::thread canceller([&] { stream->Cancel(); });
@@ -149,13 +155,10 @@ TEST_P(WaitFor, CancellingTheClientEndsAPause) {
   StartProxy({});
   proxy_->Refuse();
   Selector selector = MakeSelector();
-  RetryOptions retry;
-  retry.first_pause = retry.longest_pause = absl::Hours(1);
-  retry.random = [] { return 1.0; };
   Client client = *Client::Connect(proxy_->address());
   absl::StatusOr<EventStream> stream = client.AttachSession(session_->id())
                                            .AttachSelector("far")
-                                           .WaitFor({}, retry);
+                                           .WaitFor({}, InAnHour());
   ASSERT_THAT(stream, IsOk());
 
   std::thread canceller([&] { client.Cancel(); });

@@ -1,7 +1,7 @@
 // tests/support/fault_proxy.h: room: tests. Stands between a client and a
 // server on Unix sockets and does to their connections what networks do: cuts
-// them in the middle of a frame, stalls a direction, holds bytes back. Threads:
-// one of its own, "fault-proxy"; every method from any.
+// them in the middle of a frame, stalls a direction, holds bytes back.
+// Threads: one of its own, "fault-proxy"; every method from any.
 #ifndef FARPOLL_TESTS_SUPPORT_FAULT_PROXY_H_
 #define FARPOLL_TESTS_SUPPORT_FAULT_PROXY_H_
 
