@@ -2,6 +2,9 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
+#include <cstdint>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -26,7 +29,12 @@ bool IsAddress(absl::string_view address) {
          !absl::StrContains(address, '/');
 }
 
-grpc::ChannelArguments ArgumentsFor(absl::string_view address) {
+int Milliseconds(absl::Duration span) {
+  return static_cast<int>(std::clamp<std::int64_t>(
+      absl::ToInt64Milliseconds(span), 1, std::numeric_limits<int>::max()));
+}
+
+grpc::ChannelArguments ArgumentsFor(const ClientOptions& options) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
   arguments.SetMaxSendMessageSize(kMaxMessageBytes);
@@ -34,11 +42,13 @@ grpc::ChannelArguments ArgumentsFor(absl::string_view address) {
   // two minutes.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 5'000);
-  if (!absl::StartsWith(address, "unix:")) {
-    // A stream may be silent for hours: find out within 20 s that the network
-    // is gone.
-    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 12'000);
-    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 8'000);
+  if (options.max_peer_silence != absl::InfiniteDuration()) {
+    // Asked after three fifths of the time; the rest is for the answer.
+    const absl::Duration answer = options.max_peer_silence * 2 / 5;
+    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS,
+                     Milliseconds(options.max_peer_silence - answer));
+    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(answer));
+    // A stream may be silent for hours: gRPC asks twice only, unless told so.
     arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   }
   return arguments;
@@ -56,7 +66,7 @@ absl::StatusOr<Client> Client::Connect(absl::string_view address,
   return Client(std::make_shared<Connection>(
       grpc::CreateCustomChannel(std::string(address),
                                 grpc::InsecureChannelCredentials(),
-                                ArgumentsFor(address)),
+                                ArgumentsFor(options)),
       std::string(address), options.call_timeout));
 }
 

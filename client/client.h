@@ -42,6 +42,12 @@ struct ClientOptions {
   // How long a call may take; a wait may take this much longer than its own
   // timeout. Infinite = for ever.
   absl::Duration call_timeout = absl::Seconds(10);
+  // How long the server may be silent while calls are in progress, although it
+  // is asked for a sign of life; then it is given up, and they end with
+  // UNAVAILABLE. Infinite = never. No less than two seconds are of use: gRPC
+  // does not ask more often than once a second. A server whose
+  // min_ping_interval_ms is over three fifths of it makes it longer.
+  absl::Duration max_peer_silence = absl::Seconds(20);
 };
 
 struct SessionOptions {

@@ -20,8 +20,10 @@ constexpr absl::Duration kRefusalInterval = absl::Seconds(1);
 
 }  // namespace
 
-Doors::Doors(Reactor* reactor, const Clock* clock, Peers* peers, Log* log)
-    : reactor_(reactor),
+Doors::Doors(const Limits& limits, Reactor* reactor, const Clock* clock,
+             Peers* peers, Log* log)
+    : limits_(limits),
+      reactor_(reactor),
       clock_(clock),
       peers_(peers),
       log_(log),
@@ -48,6 +50,23 @@ void Doors::Configure(grpc::ServerBuilder& builder) {
   tcp_ = builder.experimental().AddExternalConnectionAcceptor(
       grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
       grpc::InsecureServerCredentials());
+  const auto set = [&builder](const char* argument, std::int64_t value) {
+    builder.AddChannelArgument(argument, static_cast<int>(value));
+  };
+  set(GRPC_ARG_MAX_CONCURRENT_STREAMS, limits_.max_connection_streams);
+  // A silent peer is asked after three fifths of the time, and has the rest to
+  // answer.
+  const std::int64_t answer_ms = limits_.max_peer_silence_ms * 2 / 5;
+  set(GRPC_ARG_KEEPALIVE_TIME_MS, limits_.max_peer_silence_ms - answer_ms);
+  set(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, answer_ms);
+  set(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  set(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+      limits_.min_ping_interval_ms);
+  if (limits_.max_connection_age_ms != 0) {
+    set(GRPC_ARG_MAX_CONNECTION_AGE_MS, limits_.max_connection_age_ms);
+    set(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS,
+        limits_.max_connection_age_grace_ms);
+  }
 }
 
 absl::Status Doors::Open(grpc::Server* server) {
@@ -95,8 +114,13 @@ void Doors::Enter(const Address& address, UniqueFd connection) {
     grpc::AddInsecureChannelFromFd(server_, admitted->Release());
     return;
   }
-  const int on = 1;  // as gRPC's own listeners do
+  // Both as gRPC's own listeners do. Signs of life are not asked for behind
+  // bytes that do not get through; the kernel gives those up.
+  const int on = 1;
   (void)setsockopt(admitted->get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  const auto silence_ms = static_cast<unsigned>(limits_.max_peer_silence_ms);
+  (void)setsockopt(admitted->get(), IPPROTO_TCP, TCP_USER_TIMEOUT, &silence_ms,
+                   sizeof(silence_ms));
   grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters
       connected;
   connected.fd = admitted->Release();

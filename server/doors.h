@@ -2,6 +2,9 @@
 // accepts, and hands each connection to gRPC under a number that says who is
 // behind it (accept/peers.h).
 //
+// How a connection lives (signs of life, age) is set here too: gRPC takes these
+// settings of the server for every connection, also one that it is handed.
+//
 // gRPC 1.51 has listeners of its own, but they stop for good on one EMFILE and
 // do not say who connected.
 // Threads: Bind to Close from one; connections come in on the reactor's.
@@ -22,14 +25,16 @@
 #include "server/accept/peers.h"
 #include "server/log/log.h"
 #include "server/log/pace.h"
+#include "server/policy/limits.h"
 #include "server/reactor/reactor.h"
 
 namespace farpoll::server {
 
 class Doors {
  public:
-  // Borrows everything; `log` may be null.
-  Doors(Reactor* reactor, const Clock* clock, Peers* peers, Log* log);
+  // Borrows everything else; `log` may be null.
+  Doors(const Limits& limits, Reactor* reactor, const Clock* clock,
+        Peers* peers, Log* log);
   // Closes.
   ~Doors() { Close(); }
 
@@ -54,6 +59,7 @@ class Doors {
   void Enter(const Address& address, UniqueFd connection);
   void Refused(const std::string& address, const std::string& why);
 
+  const Limits limits_;
   Reactor* const reactor_;
   const Clock* const clock_;
   Peers* const peers_;

@@ -39,13 +39,6 @@ namespace {
 // a small limit allows.
 constexpr std::int64_t kReservedDescriptors = 512;
 
-// A silent peer is asked for a sign of life after the first, and given up after
-// the second.
-constexpr int kKeepaliveTimeMs = 20'000;
-constexpr int kKeepaliveTimeoutMs = 10'000;
-// Clients may ask as often as that.
-constexpr int kLeastPingIntervalMs = 5'000;
-
 // Who may connect to a Unix socket: its user alone, or the group that farpolld
 // runs as too.
 constexpr mode_t kPrivateSocket = 0600;
@@ -107,7 +100,7 @@ class Server::Rooms {
         reactor_(std::move(reactor)),
         authority_(std::move(policy), std::move(audit)),
         peers_(limits.max_connections, identify),
-        doors_(reactor_.get(), clock, &peers_, log),
+        doors_(limits, reactor_.get(), clock, &peers_, log),
         children_(limits.max_processes, clock, reactor_.get()),
         sessions_(std::make_unique<SessionTable>(
             limits, clock, reactor_.get(), &authority_, &children_,
@@ -182,16 +175,6 @@ void Server::Rooms::Configure(grpc::ServerBuilder& builder) {
   builder.RegisterService(&server_service_);
   InstallGate(builder, &peers_, &authority_);
   doors_.Configure(builder);
-  builder.AddChannelArgument(
-      GRPC_ARG_MAX_CONCURRENT_STREAMS,
-      static_cast<int>(sessions_->limits().max_connection_streams));
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
-                             kKeepaliveTimeoutMs);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  builder.AddChannelArgument(
-      GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
-      kLeastPingIntervalMs);
 }
 
 absl::Status Server::Rooms::Listen(const std::vector<std::string>& listen,
@@ -256,13 +239,16 @@ void Server::Rooms::Shutdown(absl::Duration grace) {
     Say("server.stopping", {{"grace", absl::FormatDuration(grace)}});
   }
   const absl::Time deadline = absl::Now() + grace;
-  sessions_->Drain();
-  doors_.Close();
-  passing_.Close();
+  // Those who watch its health are told first, and look for another server.
   if (served) {
     if (auto* const health = grpc_server_->GetHealthCheckService()) {
       health->SetServingStatus(false);
     }
+  }
+  sessions_->Drain();
+  doors_.Close();
+  passing_.Close();
+  if (served) {
     heartbeat_.reset();
     grpc_server_->Shutdown(std::chrono::system_clock::now() +
                            absl::ToChronoMilliseconds(grace));

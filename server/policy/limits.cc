@@ -17,7 +17,9 @@ constexpr std::int64_t kMostObjects = 1 << 20;
 // A gRPC message holds 4 MiB by default; leave room for the rest of it.
 constexpr std::int64_t kMostBytes = 4 << 20;
 constexpr std::int64_t kMostBytesInMessage = kMostBytes - 4096;
-constexpr std::int64_t kYearMs = std::int64_t{365} * 24 * 3600 * 1000;
+// Longer spans of gRPC's do not fit its numbers.
+constexpr std::int64_t kDayMs = std::int64_t{24} * 3600 * 1000;
+constexpr std::int64_t kYearMs = 365 * kDayMs;
 
 constexpr LimitField kFields[] = {
     {"max_connections", &Limits::max_connections, 1, kMostObjects,
@@ -27,6 +29,23 @@ constexpr LimitField kFields[] = {
     {"max_connection_streams", &Limits::max_connection_streams, 1, kMostObjects,
      "calls in progress at once on a connection; further ones wait in the "
      "client",
+     false},
+    {"max_peer_silence_ms", &Limits::max_peer_silence_ms, 100, kDayMs,
+     "how long a connection's peer may be silent, although it is asked for a "
+     "sign of life, in milliseconds; then it is given up, and its waits end",
+     false},
+    {"min_ping_interval_ms", &Limits::min_ping_interval_ms, 1, kDayMs,
+     "how often a client may ask for a sign of life, in milliseconds; one that "
+     "asks more often loses its connection",
+     false},
+    {"max_connection_age_ms", &Limits::max_connection_age_ms, 0, kDayMs,
+     "how old a connection becomes, give or take a tenth, in milliseconds; its "
+     "client then moves to a new one. 0: any age",
+     false},
+    {"max_connection_age_grace_ms", &Limits::max_connection_age_grace_ms, 0,
+     kDayMs,
+     "how long calls in progress may go on upon a connection that has come of "
+     "age, in milliseconds; then they end with UNAVAILABLE",
      false},
     {"max_passing_connections", &Limits::max_passing_connections, 1,
      kMostObjects,

@@ -16,6 +16,10 @@ namespace farpoll::server {
 struct Limits {
   std::int64_t max_connections = 1000;
   std::int64_t max_connection_streams = 20'000;
+  std::int64_t max_peer_silence_ms = 20'000;
+  std::int64_t min_ping_interval_ms = 1'000;
+  std::int64_t max_connection_age_ms = 0;
+  std::int64_t max_connection_age_grace_ms = 10'000;
   std::int64_t max_passing_connections = 64;
   std::int64_t max_passing_ms = 10'000;
   std::int64_t max_sessions = 1000;

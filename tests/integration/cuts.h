@@ -69,7 +69,7 @@ inline RetryOptions Hasty() {
 class ProxyTest : public ServerTest {
  protected:
   void SetUp() override {
-    ServerTest::SetUp();
+    Start(ServerLimits());
     session_.emplace(*Client::Connect(address())->CreateSession());
   }
   void TearDown() override {
@@ -78,6 +78,8 @@ class ProxyTest : public ServerTest {
     proxy_.reset();
     ServerTest::TearDown();
   }
+
+  virtual server::Limits ServerLimits() { return {}; }
 
   void StartProxy(const FaultSchedule& schedule) {
     proxy_.emplace(folder_.path() + "/p", address().substr(5), schedule);

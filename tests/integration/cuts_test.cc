@@ -102,6 +102,7 @@ class Cuts : public ProxyTest {
   struct Game {
     std::int64_t least_events = 0;
     int least_cuts = 0;
+    int least_connections = 0;
     std::int32_t credits = 1;
     std::int32_t max_events = 0;
     // Deals with an event of counter i, so that its next write is seen anew.
@@ -109,8 +110,8 @@ class Cuts : public ProxyTest {
   };
 
   // Writes each counter, and again each time that its event was seen, until
-  // there were events and cuts enough. At the end each write was answered by
-  // one event, and each event by one write.
+  // there were events, cuts and connections enough. At the end each write was
+  // answered by one event, and each event by one write.
   void Play(Counters& counters, const Game& game);
 
   std::string seed_;
@@ -165,7 +166,8 @@ void Cuts::Play(Counters& counters, const Game& game) {
       ASSERT_LE(++seen[i], counters.written(i)) << "doubled at " << is;
       game.deal(i);
     }
-    if (all_seen < game.least_events || proxy_->cuts() < game.least_cuts) {
+    if (all_seen < game.least_events || proxy_->cuts() < game.least_cuts ||
+        proxy_->connections() < game.least_connections) {
       all_asked += static_cast<std::int64_t>(about.size());
       writer.Ask(about);
     }
@@ -273,6 +275,34 @@ TEST_P(Cuts, LevelsAreSeenOnceForEachReadiness) {
     proxy_.reset();
   }
 }
+
+// ---- Connections that come of age.
+
+class AgedConnections : public Cuts {
+ protected:
+  server::Limits ServerLimits() override {
+    return {.max_connection_age_ms = 40, .max_connection_age_grace_ms = 10};
+  }
+};
+
+INSTANTIATE_PROXY_TESTS(AgedConnections);
+
+TEST_P(AgedConnections, EdgesAreSeenOnceEachThroughManyOfThem) {
+  StartProxy({});
+  Counters counters(32);
+  Selector selector = MakeSelector();
+  Pass(counters);
+  RegisterAll(selector, Trigger::kEdge);
+
+  Play(counters, {.least_events = 2'000,
+                  .least_connections = 25,
+                  .credits = 4,
+                  .max_events = 8});
+
+  EXPECT_EQ(proxy_->cuts(), 0);
+}
+
+// ---- Events of a kqueue.
 
 class KqueueCuts : public Cuts {
  protected:
