@@ -19,8 +19,11 @@ def cases(rows):
 def beside(row):
     """A peer and how it compares; the value where there is no floor."""
     ratio = row["ratio_to_floor"]
+    if row["value"] is None:
+        return row["peer"]
     if ratio is None:
-        return "%s %.0f" % (row["peer"], row["value"])
+        places = 0 if row["value"] >= 10 else 1
+        return "%s %.*f" % (row["peer"], places, row["value"])
     return "%s %.2f" % (row["peer"], ratio)
 
 

@@ -13,51 +13,97 @@ grpc::ServerUnaryReactor* Done(grpc::CallbackServerContext* context) {
 }
 
 template <class Response>
-void AddEvent(Response* response) {
+void AddEvent(Response* response, std::int64_t handle_id = 1) {
   v1::Event* const event = response->add_events();
-  event->set_handle_id(1);
+  event->set_handle_id(handle_id);
   event->set_events(v1::EVENT_BIT_IN);
-  event->set_generation(1);
+  event->set_generation(handle_id);
+  event->set_readiness_generation(handle_id);
   response->set_sampled_at_ns(1'000'000'000'000);
 }
 
 }  // namespace
 
+// A Wait. Its opening says what to send: with one credit an event for each
+// Push(), with more as much as the client takes, max_events to a message.
 class BareService::Stream final
     : public grpc::ServerBidiReactor<v1::WaitRequest, v1::WaitResponse> {
  public:
   explicit Stream(BareService* service) : service_(service) {
     response_.set_epoch(1'700'000'000'000'000);
-    response_.set_sequence(1);
-    AddEvent(&response_);
     StartRead(&request_);
   }
 
-  void Push() {
-    while (writing_.exchange(true)) {  // the last one is on its way
-      std::this_thread::yield();
+  // Sends the next message; false while the last one is on its way.
+  bool Send() {
+    const std::lock_guard lock(mutex_);
+    if (writing_ || ended_) {
+      return ended_;
     }
+    writing_ = true;
+    response_.set_sequence(response_.sequence() + 1);
     StartWrite(&response_);
+    return true;
   }
 
-  void OnWriteDone(bool /*ok*/) override { writing_ = false; }
+  void OnWriteDone(bool ok) override {
+    bool ended = false;
+    {
+      const std::lock_guard lock(mutex_);
+      writing_ = false;
+      ended = ended_;
+    }
+    if (ended) {
+      Finish(grpc::Status::OK);
+    } else if (floods_ && ok) {
+      Send();
+    }
+  }
 
   void OnReadDone(bool ok) override {
-    if (ok) {
-      StartRead(&request_);
-      service_->stream_ = this;
-    } else {
-      service_->stream_ = nullptr;
-      Finish(grpc::Status::OK);
+    if (!ok) {
+      End();
+      return;
+    }
+    const bool first = response_.events().empty();
+    if (first) {
+      Begin();
+    }
+    StartRead(&request_);
+    if (first && floods_) {
+      Send();
     }
   }
   void OnDone() override { delete this; }
 
  private:
+  void Begin() {
+    floods_ = request_.open().credits() > 1;
+    for (int i = 0; i == 0 || i < request_.open().max_events(); ++i) {
+      AddEvent(&response_, floods_ ? 1000 + i : 1);
+    }
+    StartSendInitialMetadata();
+    service_->Add(this);
+  }
+  void End() {
+    service_->Remove(this);
+    {
+      const std::lock_guard lock(mutex_);
+      ended_ = true;
+      if (writing_) {
+        return;  // OnWriteDone() finishes
+      }
+    }
+    Finish(grpc::Status::OK);
+  }
+
   BareService* const service_;
   v1::WaitRequest request_;
   v1::WaitResponse response_;
-  std::atomic<bool> writing_{false};
+  bool floods_ = false;
+  std::mutex mutex_;
+  bool writing_ = false;
+  bool ended_ = false;
 };
 
 grpc::ServerUnaryReactor* BareService::Register(
@@ -88,12 +134,33 @@ grpc::ServerBidiReactor<v1::WaitRequest, v1::WaitResponse>* BareService::Wait(
   return new Stream(this);
 }
 
-void BareService::Push() { stream_.load()->Push(); }
+void BareService::Push() {
+  const std::lock_guard lock(mutex_);
+  for (Stream* const stream : streams_) {
+    while (!stream->Send()) {
+      std::this_thread::yield();
+    }
+  }
+}
+
+bool BareService::streaming() {
+  const std::lock_guard lock(mutex_);
+  return !streams_.empty();
+}
+
+void BareService::Add(Stream* stream) {
+  const std::lock_guard lock(mutex_);
+  streams_.insert(stream);
+}
+
+void BareService::Remove(Stream* stream) {
+  const std::lock_guard lock(mutex_);
+  streams_.erase(stream);
+}
 
 BareServer::BareServer() {
   grpc::ServerBuilder builder;
-  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
-                           &port_);
+  builder.AddListeningPort(address(), grpc::InsecureServerCredentials());
   builder.RegisterService(&service_);
   server_ = builder.BuildAndStart();
 }
@@ -103,7 +170,7 @@ BareServer::~BareServer() {
 }
 
 std::string BareServer::address() const {
-  return "127.0.0.1:" + std::to_string(port_);
+  return "unix:" + folder_.path() + "/bare";
 }
 
 }  // namespace farpoll

@@ -5,11 +5,13 @@
 
 #include <grpcpp/grpcpp.h>
 
-#include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <unordered_set>
 
 #include "farpoll/v1/selector.grpc.pb.h"
+#include "tests/support/temporary_folder.h"
 
 namespace farpoll {
 
@@ -28,17 +30,21 @@ class BareService final : public v1::SelectorService::CallbackService {
   grpc::ServerBidiReactor<v1::WaitRequest, v1::WaitResponse>* Wait(
       grpc::CallbackServerContext* context) override;
 
-  // Sends one event on the stream opened last. One push at a time: the client
-  // reads it before the next.
+  // Sends one event on each open stream.
   void Push();
-  bool streaming() const { return stream_ != nullptr; }
+  bool streaming();
 
  private:
   class Stream;
-  std::atomic<Stream*> stream_{nullptr};  // owns itself until gRPC is done
+  void Add(Stream* stream);
+  void Remove(Stream* stream);
+
+  std::mutex mutex_;
+  // Each owns itself until gRPC is done with it.
+  std::unordered_set<Stream*> streams_;
 };
 
-// A BareService listening on a free port of loopback.
+// A BareService listening on a Unix socket.
 class BareServer {
  public:
   BareServer();
@@ -48,8 +54,8 @@ class BareServer {
   std::string address() const;
 
  private:
+  const TemporaryFolder folder_;
   BareService service_;
-  int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
 };
 

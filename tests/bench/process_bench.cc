@@ -23,11 +23,11 @@
 #include <utility>
 #include <vector>
 
-#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "base/unique_fd.h"
 #include "client/client.h"
 #include "server/server.h"
+#include "tests/bench/measure.h"
 #include "tests/bench/one_core.h"
 #include "tests/bench/report.h"
 #include "tests/support/temporary_folder.h"
@@ -37,31 +37,15 @@ extern char** environ;
 namespace farpoll {
 namespace {
 
-using SteadyClock = std::chrono::steady_clock;
-
 constexpr int kRepetitions = 7;
-constexpr int kRounds = 60;
+constexpr int kChildren = 60;
 constexpr std::size_t kMessageBytes = 64 << 10;
 constexpr std::size_t kStreamBytes = std::size_t{256} << 20;
-
-double MicrosSince(SteadyClock::time_point start) {
-  return std::chrono::duration<double, std::micro>(SteadyClock::now() - start)
-      .count();
-}
-
-template <class T>
-T OrDie(absl::StatusOr<T> value) {
-  if (!value.ok()) {
-    std::cerr << value.status() << "\n";
-    exit(1);
-  }
-  return *std::move(value);
-}
 
 template <class Round>
 double MedianOf(Round round) {
   std::vector<double> micros;
-  for (int i = 0; i < kRounds; ++i) {
+  for (int i = 0; i < kChildren; ++i) {
     const SteadyClock::time_point start = SteadyClock::now();
     round();
     micros.push_back(MicrosSince(start));
@@ -149,7 +133,7 @@ void Spawning(Report& report) {
                   {"farpoll",
                    [&] {
                      std::vector<double> micros;
-                     for (int i = 0; i < kRounds; ++i) {
+                     for (int i = 0; i < kChildren; ++i) {
                        peer.SpawnAndWait();
                        micros.push_back(peer.micros());
                      }

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <fstream>
 #include <iostream>
+#include <utility>
 
 #include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
@@ -20,12 +21,25 @@ double Median(std::vector<double> values) {
 }
 
 Report::Report(int argc, char** argv) {
-  if (argc == 3 && strcmp(argv[1], "--json") == 0) {
-    json_path_ = argv[2];
-  } else if (argc != 1) {
-    std::cerr << "usage: " << argv[0] << " [--json FILE]\n";
-    exit(2);
+  for (int i = 1; i < argc; i += 2) {
+    if (i + 1 < argc && strcmp(argv[i], "--json") == 0) {
+      json_path_ = argv[i + 1];
+    } else if (i + 1 < argc && strcmp(argv[i], "--only") == 0) {
+      only_ = argv[i + 1];
+    } else {
+      std::cerr << "usage: " << argv[0] << " [--json FILE] [--only GOAL]\n";
+      exit(2);
+    }
   }
+}
+
+bool Report::Wants(const std::string& goals) const {
+  return goals.find(only_) != std::string::npos;
+}
+
+void Report::Add(BenchRow row) {
+  rows_.push_back(std::move(row));
+  std::cerr << "." << std::flush;
 }
 
 void Report::Compare(const std::string& bench, const std::string& case_name,
@@ -64,8 +78,8 @@ int Report::Finish() const {
                                   "case", "peer", "value", "unit", "x floor");
   for (const BenchRow& row : rows_) {
     std::cout << absl::StreamFormat(
-        "%-6s %-28s %-22s %12.1f %-10s %8s\n", row.bench, row.case_name,
-        row.peer, row.value, row.unit,
+        "%-6s %-28s %-22s %12s %-10s %8s\n", row.bench, row.case_name, row.peer,
+        row.value ? absl::StrFormat("%.1f", *row.value) : "-", row.unit,
         row.ratio_to_floor ? absl::StrFormat("%.2f", *row.ratio_to_floor)
                            : "-");
   }
@@ -74,14 +88,15 @@ int Report::Finish() const {
   }
   nlohmann::json rows = nlohmann::json::array();
   for (const BenchRow& row : rows_) {
-    rows.push_back({{"bench", row.bench},
-                    {"case", row.case_name},
-                    {"peer", row.peer},
-                    {"value", row.value},
-                    {"unit", row.unit},
-                    {"ratio_to_floor", row.ratio_to_floor
-                                           ? nlohmann::json(*row.ratio_to_floor)
-                                           : nlohmann::json()}});
+    rows.push_back(
+        {{"bench", row.bench},
+         {"case", row.case_name},
+         {"peer", row.peer},
+         {"value", row.value ? nlohmann::json(*row.value) : nlohmann::json()},
+         {"unit", row.unit},
+         {"ratio_to_floor", row.ratio_to_floor
+                                ? nlohmann::json(*row.ratio_to_floor)
+                                : nlohmann::json()}});
   }
   std::ofstream file(json_path_);
   file << rows.dump(1) << "\n";

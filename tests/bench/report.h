@@ -16,7 +16,8 @@ struct BenchRow {
   std::string bench;      // the goal's name: "S1"
   std::string case_name;  // "10000 registered"
   std::string peer;       // "farpoll InterestSet"
-  double value = 0;       // median over the repetitions
+  // Median over the repetitions; none of a peer that is not there.
+  std::optional<double> value;
   std::string unit;
   // Median of the per-repetition ratios; none where the floor is zero.
   std::optional<double> ratio_to_floor;
@@ -30,9 +31,12 @@ struct Contender {
 
 class Report {
  public:
-  // Reads `--json FILE`; prints how to call the program and exits with 2 on
-  // anything else.
+  // Reads `--json FILE` and `--only GOAL`; prints how to call the program and
+  // exits with 2 on anything else.
   Report(int argc, char** argv);
+
+  // Whether a family of these goals, as "G4 G5", is asked for.
+  bool Wants(const std::string& goals) const;
 
   // Samples each contender `repetitions` times, interleaved and in rotated
   // order, after one sample that does not count. The first is the floor.
@@ -40,11 +44,15 @@ class Report {
                const std::string& unit, int repetitions,
                const std::vector<Contender>& contenders);
 
+  // A row that was measured in another way.
+  void Add(BenchRow row);
+
   // Prints the table, and writes the JSON rows if asked to; the exit status.
   int Finish() const;
 
  private:
   std::string json_path_;
+  std::string only_;  // empty: all
   std::vector<BenchRow> rows_;
 };
 

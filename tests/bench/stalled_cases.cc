@@ -1,0 +1,216 @@
+// G8: a reader that does not read while a million readiness changes pass: what
+// the server holds for it, and what the others feel of it.
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "client/client.h"
+#include "farpoll/v1/selector.grpc.pb.h"
+#include "tests/bench/measure.h"
+#include "tests/bench/one_core.h"
+#include "tests/bench/server_process.h"
+#include "tests/bench/service_cases.h"
+
+namespace farpoll {
+namespace {
+
+constexpr int kRepetitions = 5;
+constexpr int kOthers = 8;
+constexpr int kRoundsOfASample = 2000;
+constexpr int kChangesARound = 500;
+constexpr char kSelectorName[] = "changes";
+
+using WaitClientStream =
+    grpc::ClientReaderWriter<v1::WaitRequest, v1::WaitResponse>;
+
+v1::WaitRequest OpenRequest(const std::string& session,
+                            const v1::SelectorRef& selector,
+                            std::int32_t credits) {
+  v1::WaitRequest request;
+  request.mutable_open()->set_session(session);
+  *request.mutable_open()->mutable_selector() = selector;
+  request.mutable_open()->set_credits(credits);
+  return request;
+}
+
+// Counters that change, and a selector that sees each change as an edge.
+class Changing {
+ public:
+  Changing(Session& session, int count)
+      : counters_(static_cast<std::size_t>(count)),
+        selector_(OrDie(
+            session.CreateSelector(v1::SELECTOR_KIND_POLL, kSelectorName))) {
+    for (const LocalCounter& counter : counters_) {
+      handles_.push_back(OrDie(session.Pass(counter.fd.get())));
+      (void)OrDie(selector_.Register(handles_.back(), kIn, Trigger::kEdge));
+    }
+  }
+
+  void Change(int times) {
+    for (int i = 0; i < times; ++i) {
+      counters_[next_++ % counters_.size()].Raise();
+    }
+  }
+
+ private:
+  const std::vector<LocalCounter> counters_;
+  std::vector<Handle> handles_;
+  Selector selector_;
+  std::size_t next_ = 0;
+};
+
+// One of those who read.
+class Other {
+ public:
+  Other(Session& session, const std::shared_ptr<grpc::Channel>& channel)
+      : handle_(OrDie(session.Pass(counter_.fd.get()))),
+        selector_(OrDie(session.CreateSelector(v1::SELECTOR_KIND_POLL))),
+        stub_(v1::SelectorService::NewStub(channel)) {
+    (void)OrDie(selector_.Register(handle_, kIn));
+    stream_ = stub_->Wait(&context_);
+    stream_->Write(OpenRequest(session.id(), selector_.ref(), 1));
+  }
+  ~Other() {
+    context_.TryCancel();
+    (void)stream_->Finish();
+  }
+
+  void Trigger() { counter_.Raise(); }
+  void Await() { OrDie(stream_->Read(&response_), "the stream ended"); }
+  void Settle() {
+    counter_.Drain();
+    v1::WaitRequest grant;
+    grant.mutable_grant()->set_acknowledge(response_.sequence());
+    grant.mutable_grant()->set_credits(1);
+    stream_->Write(grant);
+  }
+
+ private:
+  const LocalCounter counter_;
+  Handle handle_;
+  Selector selector_;
+  const std::unique_ptr<v1::SelectorService::Stub> stub_;
+  grpc::ClientContext context_;
+  std::unique_ptr<WaitClientStream> stream_;
+  v1::WaitResponse response_;
+};
+
+// A server in a process of its own, with others that read.
+class Scene {
+ public:
+  Scene(int counters, int credits)
+      : credits_(absl::StrCat(credits)),
+        server_(ServerKind::kFarpoll),
+        session_(
+            OrDie(OrDie(Client::Connect(server_.address())).CreateSession())),
+        changing_(session_, counters) {
+    const auto channel = ChannelTo(server_.address());
+    for (int i = 0; i < kOthers; ++i) {
+      others_.push_back(std::make_unique<Other>(session_, channel));
+    }
+  }
+
+  // The others' p99 in us, while a million changes pass.
+  double Pass() {
+    std::size_t turn = 0;
+    Other* other = nullptr;
+    return Percentile(Latencies(
+                          kRoundsOfASample,
+                          [&] {
+                            other = others_[turn++ % others_.size()].get();
+                            other->Trigger();
+                          },
+                          [&] { other->Await(); },
+                          [&] {
+                            other->Settle();
+                            changing_.Change(kChangesARound);
+                          }),
+                      0.99);
+  }
+
+  // The same beside a reader that is stopped.
+  double PassStalled() {
+    const std::int64_t alone = server_.HeapBytes();
+    Program reader({"/proc/self/exe", kStallFlag, server_.address(),
+                    session_.id(), credits_});
+    OrDie(reader.Hear() == "open", "the reader to be stalled did not start");
+    (void)kill(reader.pid(), SIGSTOP);
+    const std::int64_t open = server_.HeapBytes();
+    const double p99 = Pass();
+    const std::int64_t passed = server_.HeapBytes();
+    open_bytes_ = std::max(open_bytes_, static_cast<double>(open - alone));
+    held_bytes_ = std::max(held_bytes_, static_cast<double>(passed - open));
+    return p99;
+  }
+  // The most that the server took for a stalled reader's connection, stream and
+  // first results, and that it held for it beside that after the changes.
+  double open_bytes() const { return open_bytes_; }
+  double held_bytes() const { return held_bytes_; }
+
+ private:
+  const std::string credits_;
+  ServerProcess server_;
+  Session session_;
+  Changing changing_;
+  std::vector<std::unique_ptr<Other>> others_;
+  double open_bytes_ = 0;
+  double held_bytes_ = 0;
+};
+
+}  // namespace
+
+int StallBeside(const std::string& address, const std::string& session,
+                const std::string& credits) {
+  const auto stub = v1::SelectorService::NewStub(ChannelTo(address));
+  grpc::ClientContext context;
+  const auto stream = stub->Wait(&context);
+  v1::SelectorRef selector;
+  selector.set_name(kSelectorName);
+  stream->Write(OpenRequest(session, selector, std::stoi(credits)));
+  stream->WaitForInitialMetadata();
+  std::cout << "open" << std::endl;
+  pause();  // until it is stopped, and killed
+  return 0;
+}
+
+void BenchStalled(Report& report) {
+  const OneCore one_core;
+  struct Case {
+    int counters;
+    int credits;
+  };
+  for (const auto& [counters, credits] :
+       {Case{16, 64}, Case{1000, 1}, Case{1000, 64}}) {
+    Scene scene(counters, credits);
+    const std::string name = absl::StrCat("a million changes, ", counters,
+                                          " counters, ", credits, " credits");
+    report.Compare(
+        "G8", "others' p99: " + name, "us", kRepetitions,
+        {{"nobody stalled", [&] { return scene.Pass(); }},
+         {"one reader stalled", [&] { return scene.PassStalled(); }}});
+    const std::string held = "held for it: " + name;
+    report.Add({"G8",
+                held,
+                "in all, its connection included",
+                scene.open_bytes() + scene.held_bytes(),
+                "bytes",
+                {}});
+    report.Add({"G8",
+                held,
+                "of that before the changes",
+                scene.open_bytes(),
+                "bytes",
+                {}});
+  }
+}
+
+}  // namespace farpoll
