@@ -97,6 +97,9 @@ constexpr LimitField kFields[] = {
      "events in one result of a wait"},
     {"max_credits", &Limits::max_credits, 1, 64,
      "credits and unacknowledged results of a Wait stream together"},
+    {"max_unacked_events", &Limits::max_unacked_events, 1, 1 << 20,
+     "events in unacknowledged results of a Wait stream together; results "
+     "shrink, to one event at least, where it is reached"},
     {"max_changes", &Limits::max_changes, 1, 16384,
      "items in one Register, Modify, Unregister or WaitRequest"},
     {"max_observed_closed", &Limits::max_observed_closed, 1, kMostObjects,

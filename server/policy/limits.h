@@ -41,6 +41,7 @@ struct Limits {
   std::int64_t max_listen_backlog = 4096;
   std::int64_t max_events = 1024;
   std::int64_t max_credits = 64;
+  std::int64_t max_unacked_events = 256;
   std::int64_t max_changes = 1000;
   std::int64_t max_observed_closed = 4096;
   std::int64_t default_ttl_ms = 60'000;

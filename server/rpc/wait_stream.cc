@@ -215,6 +215,9 @@ void WaitStream::Pump() {
       continue;
     }
     if (!look_again_) {
+      // Clear() keeps the memory of the largest result for the next one, which
+      // may be far away.
+      response_ = v1::WaitResponse();
       writing_ = false;
       return;
     }

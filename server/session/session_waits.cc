@@ -43,14 +43,18 @@ absl::StatusOr<StreamId> Session::BeginWaitLocked(
   if (!id.ok()) {
     return id;
   }
+  const auto max_events = static_cast<std::size_t>(
+      request.max_events == 0 ? limits.max_events : request.max_events);
   const absl::Status begun = entry.waiter->Begin(
-      WaitOptions{
-          .credits = request.credits,
-          .max_credits = limits.max_credits,
-          .max_events = static_cast<std::size_t>(
-              request.max_events == 0 ? limits.max_events : request.max_events),
-          .timeout = *timeout,
-          .resume_after = request.resume_after},
+      WaitOptions{.credits = request.credits,
+                  .max_credits = limits.max_credits,
+                  .max_events = max_events,
+                  .max_unacked_events =
+                      request.single
+                          ? max_events  // whose one result is not kept
+                          : static_cast<std::size_t>(limits.max_unacked_events),
+                  .timeout = *timeout,
+                  .resume_after = request.resume_after},
       context_.clock->Now(),
       [this](std::int64_t handle_id)
           ABSL_NO_THREAD_SAFETY_ANALYSIS { return TargetOf(handle_id); });

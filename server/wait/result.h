@@ -53,7 +53,8 @@ struct Result {
   bool timed_out = false;
   MonotonicTime sampled_at;
 
-  bool empty() const { return events.empty() && kevents.empty(); }
+  std::size_t size() const { return events.size() + kevents.size(); }
+  bool empty() const { return size() == 0; }
 };
 
 }  // namespace farpoll::server

@@ -160,6 +160,7 @@ void Selector::HandleClosed(std::int64_t handle_id) {
 
 void Selector::Erase(std::int64_t handle_id) {
   const auto it = by_handle_.find(handle_id);
+  ForgetRecheck(*it->second);
   if (it->second->token != 0) {
     // Cannot fail: the token is ours and the set is open.
     (void)interest_->Remove(it->second->token);
@@ -211,6 +212,16 @@ void Selector::Collect(std::size_t max_events, Result* result) {
   if (room == 0) {
     return;
   }
+  const std::size_t kernel_room = room - RecheckShare(room);
+  if (kernel_room > 0) {
+    CollectArmed(kernel_room, result);
+  }
+  Recheck(max_events, result);
+}
+
+void Selector::CollectArmed(std::size_t room, Result* result) {
+  std::vector<ReadyEvent>& events = result->events;
+  const std::size_t most = events.size() + room;
   if (room_.size() < room) {
     room_.resize(room);
   }
@@ -223,14 +234,13 @@ void Selector::Collect(std::size_t max_events, Result* result) {
   for (std::size_t i = 0; i < *count; ++i) {
     if (room_[i].data == kWeakEntry) {
       // What is behind this one entry may fill all that the others leave.
-      CollectWeak(max_events - events.size() - (*count - i - 1), result);
+      CollectWeak(most - events.size() - (*count - i - 1), result);
       continue;
     }
     Slot& slot =
         *reinterpret_cast<Slot*>(static_cast<std::uintptr_t>(room_[i].data));
-    const Registration registration = slot.registration;
     const Events reported =
-        ReportedEvents(kind_, room_[i].events, registration.asked);
+        ReportedEvents(kind_, room_[i].events, slot.registration.asked);
     if (reported == 0) {
       Mute(slot);
       continue;
@@ -238,11 +248,18 @@ void Selector::Collect(std::size_t max_events, Result* result) {
     if (slot.muted) {
       Unmute(slot);
     }
-    events.push_back(Report(slot, reported, result->sequence));
-    if (registration.trigger == Trigger::kOneShot) {
-      result->removed.push_back(registration);
-      Erase(registration.handle_id);
-    }
+    ReportSlot(slot, reported, result);
+  }
+  if (room_.size() > kRoomKept) {
+    room_ = {};
+  }
+}
+
+void Selector::ReportSlot(Slot& slot, Events reported, Result* result) {
+  result->events.push_back(Report(slot, reported, result->sequence));
+  if (slot.registration.trigger == Trigger::kOneShot) {
+    result->removed.push_back(slot.registration);
+    Erase(slot.registration.handle_id);
   }
 }
 
@@ -259,6 +276,7 @@ ReadyEvent Selector::Report(const Slot& slot, Events reported,
 
 absl::Status Selector::Rearm(Slot& slot) {
   slot.muted = false;
+  ForgetRecheck(slot);
   const auto data =
       static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(&slot));
   const Trigger trigger = KernelTrigger(slot.registration);
@@ -334,7 +352,7 @@ void Selector::Acknowledge(const Result& result) {
   for (const ReadyEvent& event : result.events) {
     Slot* const slot = Reported(event);
     if (slot != nullptr && slot->registration.trigger == Trigger::kLevel) {
-      (void)Rearm(*slot);
+      RecheckLater(*slot);
     }
   }
 }

@@ -87,6 +87,8 @@ class Selector final : public Source {
  private:
   // The cookie of weak_ in the interest set: no slot has this address.
   static constexpr std::uint64_t kWeakEntry = 0;
+  // Room for so many events stays between collections.
+  static constexpr std::size_t kRoomKept = 256;
 
   struct Slot {
     Registration registration;
@@ -95,7 +97,8 @@ class Selector final : public Source {
     // Held by a hang-up or error that this kind does not report; it waits for
     // news, lest it wake us for ever.
     bool muted = false;
-    bool weak = false;  // in weak_ and not in the interest set; no token
+    bool weak = false;         // in weak_ and not in the interest set; no token
+    std::int64_t recheck = 0;  // its place on recheck_; 0: not on it
   };
 
   Selector(SelectorKind kind, std::int64_t max_registrations, std::int64_t id,
@@ -108,8 +111,24 @@ class Selector final : public Source {
   void Unmute(Slot& slot);
   void Erase(std::int64_t handle_id);
   void Insert(std::unique_ptr<Slot> slot);
+  // Takes up to `room` events of the kernel's set.
+  void CollectArmed(std::size_t room, Result* result);
   // What the result of this sequence says of a slot that saw `reported`.
   ReadyEvent Report(const Slot& slot, Events reported, std::int64_t sequence);
+  // Adds that to the result, and removes a one-shot.
+  void ReportSlot(Slot& slot, Events reported, Result* result);
+
+  // ---- Acknowledged, and not looked at since. (selector_recheck.cc)
+  // The slot is silent. The next Collect() looks at it.
+  void RecheckLater(Slot& slot);
+  void ForgetRecheck(Slot& slot);
+  // Takes the first off recheck_, which is not empty; null if it is gone.
+  Slot* NextRecheck();
+  // How much of the room these may have before the kernel's set is asked: half,
+  // so that neither starves the other.
+  std::size_t RecheckShare(std::size_t room);
+  // Looks at them until the result has `max_events`; arms those not ready.
+  void Recheck(std::size_t max_events, Result* result);
 
   // ---- Weak custody. (selector_weak.cc)
   // Makes weak_, if there is none yet.
@@ -141,6 +160,10 @@ class Selector final : public Source {
   std::vector<farpoll::Event> weak_room_;
   std::map<std::int64_t, ReadyEvent> again_;  // of weak ones, by order
   std::vector<farpoll::Event> room_;
+  // Slots to look at, in order; those that went meanwhile are null.
+  std::deque<Slot*> recheck_;
+  std::int64_t rechecked_ = 0;  // how many have left recheck_
+  bool recheck_first_ = false;  // whose turn it is to have the odd place
 };
 
 }  // namespace farpoll::server

@@ -54,6 +54,7 @@ absl::Status Waiter::Begin(const WaitOptions& options, MonotonicTime now,
     for (const Result& result : std::exchange(unacked_, {})) {
       source_->Restore(result, target_of);
     }
+    unacked_events_ = 0;
   }
   active_ = true;
   credits_ = options.credits;
@@ -98,6 +99,7 @@ absl::Status Waiter::Grant(std::int64_t acknowledge, std::int64_t credits,
 
 void Waiter::Forget(std::int64_t acknowledge) {
   while (!unacked_.empty() && unacked_.front().sequence <= acknowledge) {
+    unacked_events_ -= unacked_.front().size();
     source_->Acknowledge(unacked_.front());
     unacked_.pop_front();
     sent_ -= std::min<std::size_t>(sent_, 1);
@@ -115,9 +117,17 @@ void Waiter::UpdateQuiet() {
   source_->SetQuiet(true, unacked_);
 }
 
+std::size_t Waiter::Room() const {
+  const std::size_t most =
+      std::max<std::size_t>(options_.max_unacked_events, 1);
+  const std::size_t kept = std::min(unacked_events_, most - 1);
+  return std::min(options_.max_events, most - kept);
+}
+
 Result Waiter::Number(Result result, MonotonicTime now) {
   result.sequence = ++last_sequence_;
   result.sampled_at = now;
+  unacked_events_ += result.size();
   unacked_.push_back(std::move(result));
   return Send(now);
 }
@@ -137,7 +147,7 @@ absl::optional<Result> Waiter::Take(MonotonicTime now) {
   }
   Result result;
   result.sequence = last_sequence_ + 1;
-  source_->Collect(options_.max_events, &result);
+  source_->Collect(Room(), &result);
   if (result.empty()) {
     if (now < deadline_) {
       return absl::nullopt;

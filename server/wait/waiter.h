@@ -26,6 +26,9 @@ struct WaitOptions {
   // Credits, and results sent but not acknowledged, together.
   std::int64_t max_credits = 1;
   std::size_t max_events = 1;  // in one result
+  // Events in results that are kept, together. Where little is left of that a
+  // result is small, but never empty: a credit is always good for one event.
+  std::size_t max_unacked_events = 1;
   // How long a credit may wait; infinite for ever.
   absl::Duration timeout = absl::InfiniteDuration();
   // Resume after this sequence; absent: start afresh.
@@ -84,6 +87,8 @@ class Waiter {
   // Asks level-triggered registrations to wait for their acknowledgement once
   // more than one result can be on the way.
   void UpdateQuiet();
+  // How many events the next result may have.
+  std::size_t Room() const;
   // Gives a new result its number and sends it.
   Result Number(Result result, MonotonicTime now);
   // Sends the first result that this wait has not sent, for a credit.
@@ -95,6 +100,7 @@ class Waiter {
   std::int64_t credits_ = 0;
   std::int64_t last_sequence_ = 0;
   std::deque<Result> unacked_;
+  std::size_t unacked_events_ = 0;
   std::size_t sent_ = 0;  // of unacked_, how many were sent in this wait
   MonotonicTime deadline_ = kNever;
 };

@@ -22,8 +22,10 @@ namespace {
 constexpr int kRepetitions = 7;
 constexpr auto kSampleTime = std::chrono::milliseconds(400);
 constexpr std::int32_t kCredits = 64;
-// A grant acknowledges so many results at once.
+// A grant acknowledges so many results at once, and no more than so many
+// events.
 constexpr std::int32_t kResultsToAGrant = 16;
+constexpr std::int32_t kEventsToAGrant = 128;
 // Ready ones for so many results: those in results on the way are quiet.
 constexpr int kResultsReady = 48;
 
@@ -39,8 +41,10 @@ Flow Measure(const std::shared_ptr<grpc::Channel>& channel,
   grpc::ClientContext context;
   const auto stream = stub->Wait(&context);
   OrDie(stream->Write(open), "no stream");
+  const std::int32_t batch = std::max(open.open().max_events(), 1);
   const std::int32_t grant_at =
-      std::min(kResultsToAGrant, open.open().credits());
+      std::min({kResultsToAGrant, kEventsToAGrant / batch,
+                static_cast<std::int32_t>(open.open().credits())});
   v1::WaitResponse response;
   std::int64_t messages = 0;
   std::int64_t events = 0;

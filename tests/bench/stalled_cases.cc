@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <iostream>
@@ -113,6 +114,9 @@ class Scene {
         session_(
             OrDie(OrDie(Client::Connect(server_.address())).CreateSession())),
         changing_(session_, counters) {
+    const std::int64_t alone = server_.HeapBytes();
+    connected_ = StartReader("0");
+    connection_bytes_ = static_cast<double>(server_.HeapBytes() - alone);
     const auto channel = ChannelTo(server_.address());
     for (int i = 0; i < kOthers; ++i) {
       others_.push_back(std::make_unique<Other>(session_, channel));
@@ -140,10 +144,8 @@ class Scene {
   // The same beside a reader that is stopped.
   double PassStalled() {
     const std::int64_t alone = server_.HeapBytes();
-    Program reader({"/proc/self/exe", kStallFlag, server_.address(),
-                    session_.id(), credits_});
-    OrDie(reader.Hear() == "open", "the reader to be stalled did not start");
-    (void)kill(reader.pid(), SIGSTOP);
+    const std::unique_ptr<Program> reader = StartReader(credits_);
+    (void)kill(reader->pid(), SIGSTOP);
     const std::int64_t open = server_.HeapBytes();
     const double p99 = Pass();
     const std::int64_t passed = server_.HeapBytes();
@@ -155,13 +157,26 @@ class Scene {
   // first results, and that it held for it beside that after the changes.
   double open_bytes() const { return open_bytes_; }
   double held_bytes() const { return held_bytes_; }
+  // What a connection costs that has no stream.
+  double connection_bytes() const { return connection_bytes_; }
 
  private:
+  // With zero credits: one that connects and opens no stream.
+  std::unique_ptr<Program> StartReader(const std::string& credits) {
+    auto reader = std::make_unique<Program>(
+        std::vector<std::string>{"/proc/self/exe", kStallFlag,
+                                 server_.address(), session_.id(), credits});
+    OrDie(reader->Hear() == "open", "the reader to be stalled did not start");
+    return reader;
+  }
+
   const std::string credits_;
   ServerProcess server_;
   Session session_;
   Changing changing_;
   std::vector<std::unique_ptr<Other>> others_;
+  std::unique_ptr<Program> connected_;
+  double connection_bytes_ = 0;
   double open_bytes_ = 0;
   double held_bytes_ = 0;
 };
@@ -170,13 +185,21 @@ class Scene {
 
 int StallBeside(const std::string& address, const std::string& session,
                 const std::string& credits) {
-  const auto stub = v1::SelectorService::NewStub(ChannelTo(address));
+  const auto channel = ChannelTo(address);
+  const auto stub = v1::SelectorService::NewStub(channel);
   grpc::ClientContext context;
-  const auto stream = stub->Wait(&context);
-  v1::SelectorRef selector;
-  selector.set_name(kSelectorName);
-  stream->Write(OpenRequest(session, selector, std::stoi(credits)));
-  stream->WaitForInitialMetadata();
+  std::unique_ptr<WaitClientStream> stream;
+  if (const int wanted = std::stoi(credits); wanted == 0) {
+    OrDie(channel->WaitForConnected(std::chrono::system_clock::now() +
+                                    std::chrono::seconds(10)),
+          "no connection");
+  } else {
+    stream = stub->Wait(&context);
+    v1::SelectorRef selector;
+    selector.set_name(kSelectorName);
+    stream->Write(OpenRequest(session, selector, wanted));
+    stream->WaitForInitialMetadata();
+  }
   std::cout << "open" << std::endl;
   pause();  // until it is stopped, and killed
   return 0;
@@ -198,18 +221,14 @@ void BenchStalled(Report& report) {
         {{"nobody stalled", [&] { return scene.Pass(); }},
          {"one reader stalled", [&] { return scene.PassStalled(); }}});
     const std::string held = "held for it: " + name;
-    report.Add({"G8",
-                held,
-                "in all, its connection included",
-                scene.open_bytes() + scene.held_bytes(),
-                "bytes",
-                {}});
-    report.Add({"G8",
-                held,
-                "of that before the changes",
-                scene.open_bytes(),
-                "bytes",
-                {}});
+    const auto add = [&](const char* what, double bytes) {
+      report.Add({"G8", held, what, bytes, "bytes", {}});
+    };
+    add("for its stream",
+        scene.open_bytes() + scene.held_bytes() - scene.connection_bytes());
+    add("of that before the changes",
+        scene.open_bytes() - scene.connection_bytes());
+    add("for its connection", scene.connection_bytes());
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <map>
 #include <utility>
@@ -332,6 +333,93 @@ TEST_F(SelectorTest, AcknowledgingAnOlderGenerationDoesNothing) {
   Acknowledge(old);
 
   EXPECT_THAT(Collect(), IsEmpty());
+}
+
+TEST_F(SelectorTest, AcknowledgedAndNotReadyWaitsForNews) {
+  Pipe& pipe = Ready(1);
+  selector_->SetQuiet(true, {});
+  const std::vector<ReadyEvent> seen = Collect();
+  Drain(pipe.reader());
+  Acknowledge(seen);
+
+  EXPECT_THAT(Collect(), IsEmpty());
+  EXPECT_FALSE(WouldWake());
+
+  Write(pipe.writer(), "y");
+  EXPECT_TRUE(WouldWake());
+  EXPECT_THAT(Collect(), ElementsAre(Saw(1, kIn)));
+  EXPECT_THAT(Collect(), IsEmpty());
+}
+
+TEST_F(SelectorTest, AcknowledgedOnesAndNewOnesShareTheRoom) {
+  selector_->SetQuiet(true, {});
+  for (std::int64_t id = 1; id <= 4; ++id) {
+    Ready(id);
+  }
+  Acknowledge(Collect());
+  for (std::int64_t id = 5; id <= 8; ++id) {
+    Ready(id);
+  }
+
+  const auto is_new = [](const ReadyEvent& event) {
+    return event.handle_id >= 5;
+  };
+  const std::vector<ReadyEvent> both = Collect(4);
+  EXPECT_EQ(both.size(), 4);
+  EXPECT_EQ(std::count_if(both.begin(), both.end(), is_new), 2);
+  // With room for one, the turns change.
+  std::vector<ReadyEvent> one = Collect(1);
+  const std::vector<ReadyEvent> other = Collect(1);
+  one.insert(one.end(), other.begin(), other.end());
+  EXPECT_EQ(std::count_if(one.begin(), one.end(), is_new), 1);
+  EXPECT_EQ(Collect(4).size(), 2);
+  EXPECT_THAT(Collect(4), IsEmpty());
+}
+
+TEST_F(SelectorTest, AcknowledgedOnesInOrderWhenTheRoomIsSmall) {
+  selector_->SetQuiet(true, {});
+  for (std::int64_t id = 1; id <= 3; ++id) {
+    Ready(id);
+  }
+  Acknowledge(Collect());
+
+  EXPECT_THAT(Collect(2), ElementsAre(Saw(1, kIn), Saw(2, kIn)));
+  EXPECT_THAT(Collect(2), ElementsAre(Saw(3, kIn)));
+  EXPECT_THAT(Collect(2), IsEmpty());
+}
+
+TEST_F(SelectorTest, AcknowledgedAndGoneIsNotLookedAt) {
+  selector_->SetQuiet(true, {});
+  for (std::int64_t id = 1; id <= 3; ++id) {
+    Ready(id);
+  }
+  Acknowledge(Collect());
+
+  ASSERT_THAT(selector_->Unregister(1), IsOk());
+  handles_.Close(2, *selector_);
+
+  EXPECT_THAT(Collect(), ElementsAre(Saw(2, kInvalid), Saw(3, kIn)));
+}
+
+TEST_F(SelectorTest, AcknowledgedAndChangedIsReportedOnce) {
+  Ready(1);
+  selector_->SetQuiet(true, {});
+  Acknowledge(Collect());
+  ASSERT_THAT(selector_->Modify(1, {.events = kIn}), IsOk());
+
+  EXPECT_THAT(Collect(), ElementsAre(Saw(1, kIn)));
+  EXPECT_THAT(Collect(), IsEmpty());
+}
+
+TEST_F(SelectorTest, AcknowledgedWhenTheQuietEndsIsReportedAsBefore) {
+  Ready(1);
+  selector_->SetQuiet(true, {});
+  Acknowledge(Collect());
+
+  selector_->SetQuiet(false, {});
+
+  EXPECT_TRUE(WouldWake());
+  EXPECT_THAT(Collect(), ElementsAre(Saw(1, kIn)));
 }
 
 TEST_F(SelectorTest, EndOfQuietBringsEverythingBack) {

@@ -40,6 +40,9 @@ class WaiterTest : public testing::Test {
   absl::Status Begin(WaitOptions options) {
     options.max_credits = kWindow;
     options.max_events = options.max_events == 1 ? 64 : options.max_events;
+    if (options.max_unacked_events == 1) {
+      options.max_unacked_events = 64;
+    }
     return waiter_.Begin(options, clock_.Now(), [this](std::int64_t id) {
       return handles_.TargetOf(id);
     });
@@ -177,6 +180,39 @@ TEST_F(WaiterTest, UnacknowledgedResultsCountAsCredits) {
   EXPECT_THAT(Grant(0, 1), HasErrno(EINVAL));
   EXPECT_THAT(Grant(1, 2), HasErrno(EINVAL));
   EXPECT_THAT(Grant(1, 1), IsOk());
+}
+
+// ---- What is kept is bounded.
+
+TEST_F(WaiterTest, ResultsShrinkWhenManyEventsAreUnacknowledged) {
+  for (std::int64_t id = 1; id <= 8; ++id) {
+    Ready(id, Trigger::kEdge);
+  }
+  ASSERT_THAT(Begin({.credits = 8, .max_events = 3, .max_unacked_events = 5}),
+              IsOk());
+
+  EXPECT_EQ(Must(1).size(), 3);
+  EXPECT_EQ(Must(2).size(), 2);
+  EXPECT_EQ(Must(3).size(), 1) << "a credit is good for an event";
+  ASSERT_THAT(Grant(2, 1), IsOk());
+  EXPECT_EQ(Must(4).size(), 2) << "one is left unacknowledged";
+}
+
+TEST_F(WaiterTest, WhatIsKeptForAResumeCountsAgainstItsRoom) {
+  for (std::int64_t id = 1; id <= 6; ++id) {
+    Ready(id, Trigger::kEdge);
+  }
+  const WaitOptions options{
+      .credits = 2, .max_events = 4, .max_unacked_events = 5};
+  ASSERT_THAT(Begin(options), IsOk());
+  ASSERT_EQ(Must(1).size(), 4);
+  waiter_.End();
+  WaitOptions again = options;
+  again.resume_after = 0;
+  ASSERT_THAT(Begin(again), IsOk());
+
+  EXPECT_EQ(Must(1).size(), 4);
+  EXPECT_EQ(Must(2).size(), 1);
 }
 
 // ---- Acknowledgements.
