@@ -7,6 +7,7 @@
 #include "client/connection.h"
 #include "client/convert.h"
 #include "client/pause.h"
+#include "client/status.h"
 #include "client/wait_call.h"
 
 namespace farpoll::client {
@@ -43,7 +44,8 @@ class EventStream::State {
   // Calls again after a pause, if that is of use.
   Turn Recover(MonotonicTime due);
   const WaitResult* End(absl::Status status);
-  const WaitResult* HandOut(const v1::WaitResponse& response);
+  const WaitResult* HandOut(v1::WaitResponse response);
+  const WaitResult* HandOutNotice(const v1::WaitResponse& response);
   const WaitResult* TimedOut();
 
   const std::shared_ptr<Connection> connection_;
@@ -59,10 +61,13 @@ class EventStream::State {
   MonotonicTime call_at_ = kNever;  // the next attempt; kNever: not decided
 
   WaitResult result_;
-  bool owed_ = false;   // result_ is to be acknowledged
+  bool owed_ = false;  // result_ is to be acknowledged
+  // When the result that is waited for is late. A notice changes nothing of it.
+  MonotonicTime due_ = kNever;
   bool noted_ = false;  // that the call in progress was answered
   bool fresh_ = true;   // the call in progress brought no result yet
   bool cut_ = false;    // a call before it did
+  bool ever_on_ = false;
   bool over_ = false;
   absl::Status status_;
   std::int64_t reconnects_ = 0;
@@ -93,6 +98,9 @@ absl::Status EventStream::State::Open() {
 
 void EventStream::State::Call(bool first) {
   v1::WaitOpen open = open_;
+  if (ever_on_) {
+    open.clear_take_over();
+  }
   if (result_.position.sequence != 0) {
     open.mutable_resume_after()->set_epoch(result_.position.epoch);
     open.mutable_resume_after()->set_sequence(result_.position.sequence);
@@ -112,6 +120,7 @@ bool EventStream::State::NoteOn() {
   if (call_->on_since() == kNever || std::exchange(noted_, true)) {
     return noted_;
   }
+  ever_on_ = true;
   if (lasts()) {
     retry_->Connected(call_->on_since());
   }
@@ -136,10 +145,11 @@ const WaitResult* EventStream::State::Next() {
   if (std::exchange(owed_, false)) {
     call_->Grant(result_.position.sequence);
   }
-  MonotonicTime due = kNever;
-  if (lasts() && timeout_.kind() == Timeout::Kind::kFinite) {
-    due = DeadlineAfter(clock_.Now(), timeout_.span());
+  if (!std::exchange(result_.progress, false) && lasts() &&
+      timeout_.kind() == Timeout::Kind::kFinite) {
+    due_ = DeadlineAfter(clock_.Now(), timeout_.span());
   }
+  const MonotonicTime due = due_;
   // The server knows best when the time is over, so it has longer to say so;
   // but not when it is away, or counts from the time of another attempt.
   const bool away = lasts() && !NoteOn() && retry_->in_row();
@@ -170,6 +180,9 @@ const WaitResult* EventStream::State::Next() {
           return nullptr;
       }
     }
+    if (response.progress()) {
+      return HandOutNotice(response);
+    }
     if (response.sequence() == 0) {
       continue;  // the answer to changes: none asked here
     }
@@ -185,7 +198,7 @@ const WaitResult* EventStream::State::Next() {
         continue;
       }
     }
-    return HandOut(response);
+    return HandOut(std::move(response));
   }
 }
 
@@ -227,19 +240,29 @@ const WaitResult* EventStream::State::End(absl::Status status) {
   return nullptr;
 }
 
+const WaitResult* EventStream::State::HandOutNotice(
+    const v1::WaitResponse& response) {
+  // All that was sent until then has been handed out and dealt with.
+  result_.position = {response.epoch(), response.sequence()};
+  result_.sampled_at_ns = response.sampled_at_ns();
+  result_.progress = true;
+  result_.events.clear();
+  result_.kevents.clear();
+  return &result_;
+}
+
 const WaitResult* EventStream::State::TimedOut() {
   result_.events.clear();
   result_.kevents.clear();
   return &result_;
 }
 
-const WaitResult* EventStream::State::HandOut(
-    const v1::WaitResponse& response) {
+const WaitResult* EventStream::State::HandOut(v1::WaitResponse response) {
   result_.position = {response.epoch(), response.sequence()};
   result_.sampled_at_ns = response.sampled_at_ns();
   result_.events.clear();
-  for (const v1::Event& event : response.events()) {
-    result_.events.push_back(EventFromProto(event));
+  for (v1::Event& event : *response.mutable_events()) {
+    result_.events.push_back(EventFromProto(std::move(event)));
   }
   result_.kevents.clear();
   for (const v1::Kevent& kevent : response.kevents()) {
@@ -249,20 +272,35 @@ const WaitResult* EventStream::State::HandOut(
   return &result_;
 }
 
+EventData DataFromProto(v1::EventData data) {
+  return EventData{
+      std::move(*data.mutable_data()),
+      data.outcome() == v1::READ_OUTCOME_WOULD_BLOCK,
+      data.outcome() == v1::READ_OUTCOME_END_OF_FILE,
+      data.truncated(),
+      data.source(),
+      data.urgent(),
+      data.has_error() ? FromItem(data.error()) : absl::OkStatus()};
+}
+
 ExitStatus ExitFromProto(const v1::ExitStatus& exit) {
   return ExitStatus{exit.code(), exit.signal(), exit.core_dumped()};
 }
 
-Event EventFromProto(const v1::Event& event) {
+Event EventFromProto(v1::Event event) {
   Event seen{event.handle_id(),
              event.handle_name(),
              static_cast<Events>(event.events()),
              event.cookie(),
              event.generation(),
              event.readiness_generation(),
+             absl::nullopt,
              absl::nullopt};
   if (event.has_exit()) {
     seen.exit = ExitFromProto(event.exit());
+  }
+  if (event.has_data()) {
+    seen.data = DataFromProto(std::move(*event.mutable_data()));
   }
   return seen;
 }
@@ -288,6 +326,13 @@ absl::StatusOr<EventStream> EventStream::Open(
   if (options.resume_after.has_value()) {
     open.mutable_resume_after()->set_epoch(options.resume_after->epoch);
     open.mutable_resume_after()->set_sequence(options.resume_after->sequence);
+  }
+  open.set_take_over(options.take_over);
+  if (options.max_batch_delay != absl::ZeroDuration()) {
+    *open.mutable_max_batch_delay() = ToProto(options.max_batch_delay);
+  }
+  if (options.progress_interval.has_value()) {
+    *open.mutable_progress_interval() = ToProto(*options.progress_interval);
   }
   const auto wire_timeout = ToProto(options.timeout);
   if (!wire_timeout.ok()) {
@@ -322,7 +367,9 @@ void EventStream::Iterator::Settle() {
     return;
   }
   index_ = 0;
-  result_ = stream_->Next();
+  do {
+    result_ = stream_->Next();
+  } while (result_ != nullptr && result_->progress);
   if (result_ != nullptr && result_->events.empty()) {
     result_ = nullptr;  // the timeout passed
   }

@@ -21,6 +21,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "base/timeout.h"
 #include "client/retry.h"
@@ -42,6 +43,23 @@ struct ExitStatus {
 
 ExitStatus ExitFromProto(const v1::ExitStatus& exit);
 
+// What was read of a handle for an event, when its registration asks for that.
+struct EventData {
+  std::string data;  // of a message socket one message
+  // Nothing came: beside `urgent` or `error` only.
+  bool would_block = false;
+  // Nothing will ever come.
+  bool end_of_file = false;
+  // The message was longer than was asked for; the rest of it is gone.
+  bool truncated = false;
+  // Of a datagram: who sent it; empty when the sender has no address.
+  std::string source;
+  // The urgent byte of a stream socket, if it came.
+  std::string urgent;
+  // The handle's error, in place of data; told once.
+  absl::Status error;
+};
+
 // One handle found ready.
 struct Event {
   std::int64_t handle_id = 0;
@@ -58,9 +76,14 @@ struct Event {
   std::int64_t readiness_generation = 0;
   // Of a process that has ended.
   absl::optional<ExitStatus> exit;
+  // What it brings, when its registration asks for data and reading told
+  // something. It is dealt with when the result is.
+  absl::optional<EventData> data;
 };
 
-Event EventFromProto(const v1::Event& event);
+EventData DataFromProto(v1::EventData data);
+
+Event EventFromProto(v1::Event event);
 
 // One change or event of a KQUEUE selector.
 struct NamedKevent {
@@ -89,11 +112,21 @@ struct WaitOptions {
   std::int32_t max_events = 0;
   // Continue a wait that was cut after this result.
   absl::optional<WaitPosition> resume_after;
+  // End the wait that somebody else has in progress, which is told ABORTED
+  // (TAKEN_OVER). Once this one has been on, it takes nobody's place again.
+  bool take_over = false;
+  // How long the server may let a result grow once something is ready.
+  absl::Duration max_batch_delay = absl::ZeroDuration();
+  // Have a notice after so much silence; none by default.
+  absl::optional<absl::Duration> progress_interval;
 };
 
 // What one wait found.
 struct WaitResult {
   WaitPosition position;
+  // A notice and no result: nothing is between `position` and now. There are
+  // no events in it, and it is no timeout.
+  bool progress = false;
   // Empty after a timeout.
   std::vector<Event> events;
   // The same of a KQUEUE selector.
@@ -123,8 +156,9 @@ class EventStream {
   // client's call_timeout more; position() is then what it was.
   const WaitResult* Next();
 
-  // One event after another, over results. At the end of a result it does what
-  // Next() does; a timeout ends it. (A kqueue's are to be had by Next().)
+  // One event after another, over results and notices. At the end of a result
+  // it does what Next() does; a timeout ends it. (A kqueue's are to be had by
+  // Next().)
   class Iterator {
    public:
     explicit Iterator(EventStream* stream) : stream_(stream) { Settle(); }
@@ -175,6 +209,7 @@ class EventStream {
 }  // namespace farpoll::client
 
 namespace farpoll {
+using client::EventData;
 using client::EventStream;
 using client::ExitStatus;
 using client::NamedKevent;

@@ -13,6 +13,7 @@
 #include "absl/strings/strip.h"
 #include "base/descriptor_message.h"
 #include "base/errno_status.h"
+#include "client/status.h"
 
 namespace farpoll::client {
 namespace {
@@ -43,12 +44,6 @@ absl::StatusOr<UniqueFd> Connect(const std::string& path,
     return Unreachable(path, errno);
   }
   return socket;
-}
-
-absl::Status FromItem(const v1::ItemError& error) {
-  return MakeError(static_cast<absl::StatusCode>(error.code()),
-                   error.info().errno_number(), error.info().reason(),
-                   error.info().subject(), error.message());
 }
 
 // Waits for the whole answer.

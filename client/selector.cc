@@ -10,12 +10,13 @@ namespace farpoll::client {
 namespace {
 
 v1::Interest InterestIn(const Handle& handle, Events events, Trigger trigger,
-                        std::uint64_t cookie) {
+                        std::uint64_t cookie, std::int32_t read_bytes) {
   v1::Interest interest;
   *interest.mutable_handle() = handle.ref();
   interest.set_events(events);
   interest.set_trigger(ToProto(trigger));
   interest.set_cookie(cookie);
+  interest.set_read_bytes(read_bytes);
   return interest;
 }
 
@@ -82,22 +83,26 @@ absl::Status Selector::Close() {
 
 absl::StatusOr<std::int64_t> Selector::Register(const Handle& handle,
                                                 Events events, Trigger trigger,
-                                                std::uint64_t cookie) {
+                                                std::uint64_t cookie,
+                                                std::int32_t read_bytes) {
   v1::RegisterRequest request;
   request.set_session(session_);
   *request.mutable_selector() = ref_;
-  *request.add_items() = InterestIn(handle, events, trigger, cookie);
+  *request.add_items() =
+      InterestIn(handle, events, trigger, cookie, read_bytes);
   return GenerationIn(connection_->Unary(
       connection_->selectors(), &v1::SelectorService::Stub::Register, request));
 }
 
 absl::StatusOr<std::int64_t> Selector::Modify(const Handle& handle,
                                               Events events, Trigger trigger,
-                                              std::uint64_t cookie) {
+                                              std::uint64_t cookie,
+                                              std::int32_t read_bytes) {
   v1::ModifyRequest request;
   request.set_session(session_);
   *request.mutable_selector() = ref_;
-  *request.add_items() = InterestIn(handle, events, trigger, cookie);
+  *request.add_items() =
+      InterestIn(handle, events, trigger, cookie, read_bytes);
   return GenerationIn(connection_->Unary(
       connection_->selectors(), &v1::SelectorService::Stub::Modify, request));
 }

@@ -50,17 +50,24 @@ class Selector {
   absl::Status Close();
 
   // Starts reporting `events` of `handle`; `cookie` comes back with each event.
+  // With `read_bytes`, the events of a Wait() bring up to so many bytes along
+  // (docs/streams.md, "Events that bring their data").
   // Returns the generation that the registration starts with.
   //   Errors: ALREADY_EXISTS when registered (a POLL selector replaces);
-  //     INVALID_ARGUMENT (EINVAL) for bits that the kind does not take.
+  //     INVALID_ARGUMENT (EINVAL) for bits that the kind does not take, and for
+  //     read_bytes over the server's max_event_bytes, of a handle that has no
+  //     bytes, or without kIn (LIMIT_EVENT_BYTES, NO_BYTES);
+  //     FAILED_PRECONDITION (EBUSY): another registration has the bytes.
   absl::StatusOr<std::int64_t> Register(const Handle& handle, Events events,
                                         Trigger trigger = Trigger::kLevel,
-                                        std::uint64_t cookie = 0);
+                                        std::uint64_t cookie = 0,
+                                        std::int32_t read_bytes = 0);
   // Replaces what Register said, and arms the registration again.
   //   Errors: NOT_FOUND (ENOENT) when not registered.
   absl::StatusOr<std::int64_t> Modify(const Handle& handle, Events events,
                                       Trigger trigger = Trigger::kLevel,
-                                      std::uint64_t cookie = 0);
+                                      std::uint64_t cookie = 0,
+                                      std::int32_t read_bytes = 0);
   // Ends a registration; no event of it comes after this.
   //   Errors: NOT_FOUND (ENOENT) when not registered.
   absl::Status Unregister(const Handle& handle);

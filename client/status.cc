@@ -4,7 +4,6 @@
 
 #include "base/errno_status.h"
 #include "client/retry.h"
-#include "farpoll/v1/error.pb.h"
 #include "google/rpc/error_details.pb.h"
 
 namespace farpoll::client {
@@ -29,6 +28,12 @@ absl::Status FromGrpc(const grpc::Status& status) {
     }
   }
   return result;
+}
+
+absl::Status FromItem(const v1::ItemError& error) {
+  return MakeError(static_cast<absl::StatusCode>(error.code()),
+                   error.info().errno_number(), error.info().reason(),
+                   error.info().subject(), error.message());
 }
 
 }  // namespace farpoll::client

@@ -6,6 +6,7 @@
 #include <grpcpp/support/status.h>
 
 #include "absl/status/status.h"
+#include "farpoll/v1/error.pb.h"
 
 namespace farpoll::client {
 
@@ -13,6 +14,8 @@ namespace farpoll::client {
 // there is one, becomes the ErrorDetail of base/errno_status.h, and
 // google.rpc.RetryInfo what RetryDelayOf() of retry.h reads.
 absl::Status FromGrpc(const grpc::Status& status);
+// The same of what failed within a call that did not.
+absl::Status FromItem(const v1::ItemError& error);
 
 }  // namespace farpoll::client
 

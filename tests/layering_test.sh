@@ -23,7 +23,7 @@ server/policy/config_templates.cc: server/policy/ proto/ base/ +protobuf
 server/authority: server/authority/ server/policy/ server/log/ base/ +thread
 server/accept: server/accept/ server/reactor/ server/policy/limits.h server/policy/principal.h base/
 server/reactor: server/reactor/ base/ +epoll +thread
-server/wait: server/wait/ server/reactor/ server/policy/ selector/ base/
+server/wait: server/wait/ server/handle/ server/reactor/ server/policy/ selector/ base/
 server/process: server/process/ server/handle/ server/reactor/ server/policy/quota.h base/ +thread
 server/session: server/session/ server/authority/ server/handle/ server/process/ server/wait/ server/reactor/ server/policy/ selector/ base/
 server/observe: server/observe/ server/session/ server/handle/kinds.h server/reactor/ selector/events.h base/

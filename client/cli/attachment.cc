@@ -2,9 +2,11 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstddef>
 #include <memory>
+#include <utility>
 
 #include "client/cli/failure.h"
 #include "client/cli/output.h"
@@ -13,11 +15,11 @@
 namespace farpoll::cli {
 namespace {
 
-// Pieces in a row from one end, before the others have their turn.
-constexpr int kPiecesInTurn = 8;
-// Of a child that has ended, more than any pipe or terminal holds: its own
+// Results on the way at once: what hides the way there and back.
+constexpr std::int32_t kCredits = 8;
+// Of a child that has ended, more than its pipes or its terminal hold: its own
 // children may go on writing for ever.
-constexpr int kLastPieces = 256;
+constexpr int kLastResults = 64;
 
 // Cookies: the process is 0, the outlets follow.
 constexpr std::uint64_t kProcess = 0;
@@ -69,14 +71,15 @@ absl::StatusOr<absl::optional<ExitStatus>> Attachment::Run() {
       selector->Register(child_.process, kIn, Trigger::kLevel, kProcess)
           .status();
   for (std::size_t i = 0; i < outlets_.size(); ++i) {
-    registered.Update(
-        selector->Register(*outlets_[i].handle, kIn, Trigger::kLevel, i + 1)
-            .status());
+    registered.Update(selector
+                          ->Register(*outlets_[i].handle, kIn, Trigger::kLevel,
+                                     i + 1, options_.event_bytes)
+                          .status());
   }
   if (!registered.ok()) {
     return registered;
   }
-  absl::StatusOr<EventStream> stream = selector->Wait();
+  absl::StatusOr<EventStream> stream = selector->Wait({.credits = kCredits});
   if (!stream.ok()) {
     return stream.status();
   }
@@ -95,7 +98,8 @@ absl::StatusOr<absl::optional<ExitStatus>> Attachment::Run() {
 
 absl::StatusOr<absl::optional<ExitStatus>> Attachment::Pump(
     Selector& selector, EventStream& stream, const Feeder* feeder) {
-  for (;;) {
+  absl::optional<ExitStatus> exit;
+  for (int last_results = 0; last_results < kLastResults;) {
     const WaitResult* const result = stream.Next();
     if (result == nullptr) {
       if (feeder != nullptr && feeder->detached()) {
@@ -103,53 +107,59 @@ absl::StatusOr<absl::optional<ExitStatus>> Attachment::Pump(
       }
       return stream.status();
     }
-    absl::optional<ExitStatus> exit;
-    for (const client::Event& event : result->events) {
-      if (event.cookie == kProcess) {
-        if (!event.exit.has_value()) {
-          return LocalError("somebody closed the process's handle");
-        }
-        exit = event.exit;
-        continue;
-      }
-      Outlet& outlet = outlets_[event.cookie - 1];
-      absl::Status moved = Drain(outlet, kPiecesInTurn);
-      if (moved.ok() && !outlet.open) {
-        moved = selector.Unregister(*outlet.handle);
-      }
-      if (!moved.ok()) {
-        return moved;
+    absl::optional<ExitStatus> told;
+    const absl::StatusOr<std::vector<const Outlet*>> ended =
+        PassOn(*result, &told);
+    if (!ended.ok()) {
+      return ended.status();
+    }
+    // A result that tells of the end and nothing else is a look at all of its
+    // ends that found nothing left in them.
+    if (told.has_value() && (result->events.size() == 1 || !any_open())) {
+      return told;
+    }
+    for (const Outlet* const outlet : *ended) {
+      const absl::Status left = selector.Unregister(*outlet->handle);
+      if (!left.ok()) {
+        return left;
       }
     }
-    for (std::size_t i = 0; exit.has_value() && i < outlets_.size(); ++i) {
-      const absl::Status moved = Drain(outlets_[i], kLastPieces);
-      if (!moved.ok()) {
-        return moved;
-      }
-    }
-    if (exit.has_value()) {
-      return exit;
-    }
+    exit = told.has_value() ? told : exit;
+    last_results += exit.has_value() ? 1 : 0;
   }
+  return exit;
 }
 
-absl::Status Attachment::Drain(Outlet& outlet, int pieces) {
-  for (; outlet.open && pieces > 0; --pieces) {
-    const absl::StatusOr<ReadResult> piece =
-        outlet.handle->Read(options_.read_bytes);
-    if (!piece.ok()) {
-      return piece.status();
+absl::StatusOr<std::vector<const Attachment::Outlet*>> Attachment::PassOn(
+    const WaitResult& result, absl::optional<ExitStatus>* exit) {
+  std::vector<const Outlet*> ended;
+  for (const client::Event& event : result.events) {
+    if (event.cookie == kProcess) {
+      if (!event.exit.has_value()) {
+        return LocalError("somebody closed the process's handle");
+      }
+      *exit = event.exit;
+      continue;
     }
-    if (piece->would_block) {
-      return absl::OkStatus();
+    Outlet& outlet = outlets_[event.cookie - 1];
+    if (!event.data.has_value()) {
+      return LocalError("somebody closed one of the process's ends");
     }
-    outlet.open = !piece->end_of_file;
-    const absl::Status written = WriteAll(outlet.fd, piece->data);
-    if (!written.ok()) {
-      return written;
+    absl::Status passed = event.data->error;
+    passed.Update(WriteAll(outlet.fd, event.data->data));
+    if (!passed.ok()) {
+      return passed;
+    }
+    if (event.data->end_of_file && std::exchange(outlet.open, false)) {
+      ended.push_back(&outlet);
     }
   }
-  return absl::OkStatus();
+  return ended;
+}
+
+bool Attachment::any_open() const {
+  return std::any_of(outlets_.begin(), outlets_.end(),
+                     [](const Outlet& outlet) { return outlet.open; });
 }
 
 }  // namespace farpoll::cli

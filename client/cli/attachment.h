@@ -1,7 +1,8 @@
 // client/cli/attachment.h: room: cli. Stands for a child process of the server:
 // what comes in on standard input goes to it, what it says comes out here, and
-// signals are passed on. By the public client alone, and by readiness alone:
-// where bytes cannot move, a Wait tells when they can.
+// signals are passed on. By the public client alone: what the child says comes
+// in the events of a Wait, and where bytes cannot go in, a Wait tells when they
+// can.
 // Threads: three: the caller's takes what the child says, one feeds it, one
 //   passes signals on.
 // Source: docs/cli.md, "Moving bytes".
@@ -26,8 +27,8 @@ struct AttachmentOptions {
   // The child has a terminal and ours is in raw mode: sizes are passed on, and
   // "~." at the beginning of a line detaches.
   bool terminal = false;
-  // Bytes that one Read may ask for, and one Write carry.
-  std::int32_t read_bytes = 64 << 10;
+  // Bytes that one event may bring, and one Write carry.
+  std::int32_t event_bytes = 64 << 10;
   std::int32_t write_bytes = 64 << 10;
 };
 
@@ -57,9 +58,11 @@ class Attachment {
   absl::StatusOr<absl::optional<ExitStatus>> Pump(Selector& selector,
                                                   EventStream& stream,
                                                   const Feeder* feeder);
-  // Moves what there is, in so many pieces at most; closes the outlet at its
-  // end.
-  absl::Status Drain(Outlet& outlet, int pieces);
+  // Passes on what the result brought, and notes how the child ended if it
+  // says so. Returns the outlets that came to their end.
+  absl::StatusOr<std::vector<const Outlet*>> PassOn(
+      const WaitResult& result, absl::optional<ExitStatus>* exit);
+  bool any_open() const;
   void PassSignals();
 
   Session& session_;

@@ -40,7 +40,8 @@ absl::Status ChangeInterest(Runtime& run, const InterestArguments& arguments,
   for (const Spec& spec : specs) {
     const absl::StatusOr<std::int64_t> generation = (selector.*change)(
         (*session)->AttachHandle(spec.handle), spec.events,
-        spec.trigger.value_or(Trigger::kLevel), arguments.cookie);
+        spec.trigger.value_or(Trigger::kLevel), arguments.cookie,
+        /*read_bytes=*/0);
     if (!generation.ok()) {
       return generation.status();
     }

@@ -25,7 +25,8 @@ void AddInterestOptions(Command command, InterestArguments& arguments);
 
 // Selector::Register or Selector::Modify.
 using InterestChange = absl::StatusOr<std::int64_t> (Selector::*)(
-    const Handle&, Events, Trigger, std::uint64_t);
+    const Handle&, Events, Trigger, std::uint64_t cookie,
+    std::int32_t read_bytes);
 
 // Applies `change` for each spec, in order, up to the first that fails.
 absl::Status ChangeInterest(Runtime& run, const InterestArguments& arguments,

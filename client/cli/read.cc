@@ -1,11 +1,13 @@
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "client/cli/failure.h"
+#include "client/cli/follow.h"
 #include "client/cli/path_events.h"
 #include "client/cli/verbs.h"
 
@@ -25,6 +27,8 @@ struct Arguments {
 };
 
 constexpr std::int32_t kChunkBytes = 64 << 10;
+// Results on the way at once: what hides the way there and back.
+constexpr std::int32_t kCredits = 8;
 
 bool IsText(absl::string_view bytes) {
   for (const char byte : bytes) {
@@ -80,6 +84,17 @@ absl::Status Show(Runtime& run, const Arguments& arguments,
   return run.out().Raw(result.data);
 }
 
+// What an event brought, as a Read would have it.
+ReadResult PieceOf(const client::Event& event) {
+  ReadResult piece;
+  piece.data = event.data->data;
+  piece.end_of_file = event.data->end_of_file;
+  piece.truncated = event.data->truncated;
+  piece.source = event.data->source;
+  piece.readiness.set_generation(event.readiness_generation);
+  return piece;
+}
+
 // Takes what is there: once with -n, else until nothing is left. Tells whether
 // the end of file was met.
 absl::StatusOr<bool> Drain(Runtime& run, const Arguments& arguments,
@@ -114,15 +129,49 @@ absl::StatusOr<bool> Drain(Runtime& run, const Arguments& arguments,
   }
 }
 
-// Reads until the end of file, waiting for readiness in between.
-absl::Status Follow(Runtime& run, const Arguments& arguments, Session& session,
-                    Handle& handle) {
-  absl::StatusOr<Selector> selector =
-      session.CreateSelector(v1::SELECTOR_KIND_POLL);
-  if (!selector.ok()) {
-    return selector.status();
+// Shows what events bring until the end of file. What was not shown when it is
+// interrupted stays to be read.
+absl::Status FollowEvents(Runtime& run, const Arguments& arguments,
+                          Selector& selector, Handle& handle) {
+  WaitOptions options;
+  options.timeout = run.timeout_or(Timeout::Forever());
+  options.credits = kCredits;
+  absl::StatusOr<EventStream> stream = selector.WaitFor(options);
+  if (!stream.ok()) {
+    return stream.status();
   }
-  const absl::Status registered = selector->Register(handle, kIn).status();
+  std::int64_t reconnects = 0;
+  while (const WaitResult* const result = stream->Next()) {
+    NoteReconnects(run, *stream, &reconnects);
+    if (result->events.empty()) {
+      return Quietly(kExitTimeout);
+    }
+    for (const client::Event& event : result->events) {
+      if (!event.data.has_value()) {
+        return handle.Describe().status();  // somebody closed it
+      }
+      if (!event.data->error.ok()) {
+        return event.data->error;
+      }
+      const ReadResult piece = PieceOf(event);
+      if (!piece.end_of_file || !run.out().is_table()) {
+        const absl::Status shown = Show(run, arguments, piece);
+        if (!shown.ok()) {
+          return shown;
+        }
+      }
+      if (piece.end_of_file) {
+        return absl::OkStatus();
+      }
+    }
+  }
+  return stream->status();
+}
+
+// Reads until the end of file, waiting for readiness in between.
+absl::Status FollowReads(Runtime& run, const Arguments& arguments,
+                         Selector& selector, Handle& handle) {
+  const absl::Status registered = selector.Register(handle, kIn).status();
   if (!registered.ok()) {
     return registered;
   }
@@ -135,7 +184,7 @@ absl::Status Follow(Runtime& run, const Arguments& arguments, Session& session,
     if (*ended) {
       return absl::OkStatus();
     }
-    const auto ready = selector->Poll(run.timeout_or(Timeout::Forever()));
+    const auto ready = selector.Poll(run.timeout_or(Timeout::Forever()));
     if (!ready.ok()) {
       return ready.status();
     }
@@ -143,6 +192,27 @@ absl::Status Follow(Runtime& run, const Arguments& arguments, Session& session,
       return Quietly(kExitTimeout);
     }
   }
+}
+
+absl::Status Follow(Runtime& run, const Arguments& arguments, Session& session,
+                    Handle& handle) {
+  absl::StatusOr<Selector> selector =
+      session.CreateSelector(v1::SELECTOR_KIND_POLL);
+  if (!selector.ok()) {
+    return selector.status();
+  }
+  const std::int32_t bytes = arguments.max_bytes > 0
+                                 ? std::min(arguments.max_bytes, kChunkBytes)
+                                 : kChunkBytes;
+  const absl::Status registered =
+      selector->Register(handle, kIn, Trigger::kLevel, 0, bytes).status();
+  // What is not read as bytes, or by a server with a smaller limit, is read
+  // piece by piece.
+  if (absl::IsInvalidArgument(registered)) {
+    return FollowReads(run, arguments, *selector, handle);
+  }
+  return registered.ok() ? FollowEvents(run, arguments, *selector, handle)
+                         : registered;
 }
 
 absl::Status Run(Runtime& run, const Arguments& arguments) {

@@ -166,7 +166,7 @@ absl::Status RunChild(Runtime& run, const Arguments& arguments,
   const absl::StatusOr<absl::optional<ExitStatus>> exit =
       Attach(run, *session, *child,
              {.terminal = terminal,
-              .read_bytes = LimitOf(*server, "max_read_bytes"),
+              .event_bytes = LimitOf(*server, "max_event_bytes"),
               .write_bytes = LimitOf(*server, "max_write_bytes")});
   if (!exit.ok()) {
     return exit.status();

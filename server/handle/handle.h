@@ -19,6 +19,8 @@
 
 namespace farpoll::server {
 
+class HeldBytes;
+
 // Owns its descriptor, unless it is in weak custody: then it has none. The
 // descriptor is non-blocking and close-on-exec, and its number never leaves the
 // server.
@@ -42,6 +44,8 @@ struct Handle {
   bool error_is_due = false;
   // Written by the selectors that report this handle.
   ReadinessMark readiness = {};
+  // Null until a registration asks for its bytes.
+  std::shared_ptr<HeldBytes> held;
   std::unique_ptr<Process> process;  // of kProcess
 
   // As people would say it: "in", or "handle 7".

@@ -11,6 +11,7 @@
 #include "base/errno_status.h"
 #include "server/handle/byte_io.h"
 #include "server/handle/counter.h"
+#include "server/handle/held_bytes.h"
 #include "server/handle/kinds.h"
 #include "server/handle/path_watch.h"
 #include "server/handle/socket_io.h"
@@ -114,16 +115,77 @@ absl::StatusOr<WriteResult> WriteCount(Handle& handle,
   return WriteResult{.would_block = !*added};
 }
 
+// ReadContent(), counting what it takes.
+absl::StatusOr<ReadResult> ReadCounted(Handle& handle,
+                                       const ReadOptions& options) {
+  absl::StatusOr<ReadResult> result = ReadContent(handle, options);
+  if (result.ok() && !options.peek) {
+    handle.bytes_read += static_cast<std::int64_t>(result->data.size());
+  }
+  return result;
+}
+
+// Bytes that came back from events first, which were counted when they were
+// taken, then what the kernel has.
+absl::StatusOr<ReadResult> ReadInOrder(Handle& handle,
+                                       const ReadOptions& options) {
+  if (!HasReturned(handle)) {
+    return ReadCounted(handle, options);
+  }
+  HeldBytes& held = *handle.held;
+  if (!options.out_of_band) {
+    return held.Read(options.max_bytes, options.peek, handle.has_messages());
+  }
+  ReadResult urgent{.data = held.TakeUrgent()};
+  if (urgent.data.empty()) {
+    return ReadCounted(handle, options);
+  }
+  urgent.outcome = ReadResult::Outcome::kData;
+  return urgent;
+}
+
+// What the kernel says of a handle, and what came back besides.
+std::uint16_t WithReturned(const Handle& handle, short seen) {
+  return static_cast<std::uint16_t>(
+      seen | (HasReturned(handle) ? POLLIN | POLLRDNORM : 0));
+}
+
 }  // namespace
+
+EventBytes TakeForEvent(Handle& handle, std::size_t max_bytes,
+                        bool with_urgent) {
+  EventBytes taken;
+  taken.origin = handle.held;
+  if (with_urgent) {
+    absl::StatusOr<ReadResult> urgent =
+        ReadInOrder(handle, {.max_bytes = 1, .out_of_band = true});
+    if (urgent.ok()) {  // EINVAL: there is none
+      taken.urgent = std::move(urgent->data);
+    }
+  }
+  absl::StatusOr<ReadResult> read =
+      ReadInOrder(handle, {.max_bytes = max_bytes});
+  if (read.ok()) {
+    taken.read = *std::move(read);
+  } else {
+    taken.error = read.status();
+  }
+  if (taken.any()) {
+    handle.held->Leave();
+  }
+  return taken;
+}
 
 absl::StatusOr<ReadResult> ReadSome(Handle& handle,
                                     const ReadOptions& options) {
-  absl::StatusOr<ReadResult> result = ReadContent(handle, options);
+  if (!options.out_of_band) {
+    if (const absl::Status free = CheckNoneOnTheWay(handle); !free.ok()) {
+      return free;
+    }
+  }
+  absl::StatusOr<ReadResult> result = ReadInOrder(handle, options);
   if (result.ok()) {
     result->readiness = handle.readiness;
-    if (!options.peek) {
-      handle.bytes_read += static_cast<std::int64_t>(result->data.size());
-    }
   }
   return result;
 }
@@ -153,8 +215,7 @@ absl::Status ShutDown(Handle& handle, int how) {
 
 std::uint16_t SampleReadiness(const Handle& handle) {
   pollfd entry{.fd = handle.fd.get(), .events = kEveryBit, .revents = 0};
-  return poll(&entry, 1, 0) == 1 ? static_cast<std::uint16_t>(entry.revents)
-                                 : 0;
+  return WithReturned(handle, poll(&entry, 1, 0) == 1 ? entry.revents : 0);
 }
 
 std::vector<std::uint16_t> SampleReadiness(
@@ -166,16 +227,18 @@ std::vector<std::uint16_t> SampleReadiness(
         pollfd{.fd = handle->fd.get(), .events = kEveryBit, .revents = 0});
   }
   std::vector<std::uint16_t> ready(handles.size(), 0);
-  if (poll(entries.data(), entries.size(), 0) > 0) {
-    for (std::size_t i = 0; i < entries.size(); ++i) {
-      ready[i] = static_cast<std::uint16_t>(entries[i].revents);
-    }
+  const bool seen = poll(entries.data(), entries.size(), 0) > 0;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    ready[i] = WithReturned(*handles[i], seen ? entries[i].revents : short{0});
   }
   return ready;
 }
 
 std::int64_t ReadableBytes(const Handle& handle) {
-  return std::max<std::int64_t>(0, CountReadable(handle).value_or(0));
+  const auto returned = static_cast<std::int64_t>(
+      handle.held != nullptr ? handle.held->size() : 0);
+  return returned +
+         std::max<std::int64_t>(0, CountReadable(handle).value_or(0));
 }
 
 }  // namespace farpoll::server

@@ -6,6 +6,7 @@
 #ifndef FARPOLL_SERVER_HANDLE_IO_H_
 #define FARPOLL_SERVER_HANDLE_IO_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "server/handle/handle.h"
+#include "server/handle/held_bytes.h"
 #include "server/handle/io_values.h"
 
 namespace farpoll::server {
@@ -24,8 +26,15 @@ namespace farpoll::server {
 //   Errors: FAILED_PRECONDITION (EBADF: not to be read; ENOTCONN), UNAVAILABLE
 //     (ECONNRESET, ECONNREFUSED), UNIMPLEMENTED (EOPNOTSUPP, CANNOT_PEEK),
 //     INVALID_ARGUMENT (EINVAL: no urgent data; ENOTSOCK: out_of_band on what
-//     is no socket), RESOURCE_EXHAUSTED (EMFILE: peeking at a pipe takes one).
+//     is no socket), RESOURCE_EXHAUSTED (EMFILE: peeking at a pipe takes one),
+//     FAILED_PRECONDITION (EBUSY, BYTES_ON_THE_WAY).
 absl::StatusOr<ReadResult> ReadSome(Handle& handle, const ReadOptions& options);
+
+// Takes up to `max_bytes` for an event, as ReadSome would, and with
+// `with_urgent` the urgent byte that is there. What was taken is on the way
+// until the event is settled. `handle.held` is there.
+EventBytes TakeForEvent(Handle& handle, std::size_t max_bytes,
+                        bool with_urgent);
 
 // Puts in what fits. To a pipe: up to PIPE_BUF bytes all or nothing, more
 // perhaps in part (pipe(7)).
@@ -41,7 +50,7 @@ absl::StatusOr<WriteResult> WriteSome(Handle& handle,
 //   Errors: INVALID_ARGUMENT (ENOTSOCK), FAILED_PRECONDITION (ENOTCONN).
 absl::Status ShutDown(Handle& handle, int how);
 
-// poll(2)'s answer now, every bit asked.
+// poll(2)'s answer now, every bit asked; bytes that came back are IN.
 std::uint16_t SampleReadiness(const Handle& handle);
 // The same of each, in one call; nothing is ready where that fails (ENOMEM).
 std::vector<std::uint16_t> SampleReadiness(

@@ -15,6 +15,7 @@
 #include "absl/types/optional.h"
 #include "base/errno_status.h"
 #include "server/handle/byte_io.h"
+#include "server/handle/held_bytes.h"
 #include "server/handle/kinds.h"
 #include "server/handle/socket_io.h"
 
@@ -115,6 +116,37 @@ absl::Status Drop(Handle& from, std::string& seen, std::size_t bytes) {
   return took < 0 ? ErrnoStatus(errno, "read", from.Text()) : absl::OkStatus();
 }
 
+// Writes to `to` what it has room for.
+absl::StatusOr<Piece> Put(Handle& to, const std::string& data) {
+  const absl::StatusOr<WriteResult> put =
+      to.is_socket() ? SendSome(to, {.data = data}) : PutBytes(to, data);
+  if (!put.ok()) {
+    return put.status();
+  }
+  if (put->bytes_written == 0 && put->would_block) {
+    return Piece{0, Stop::kDestinationFull};
+  }
+  return Piece{put->bytes_written, {}};
+}
+
+// Moves of what came back from events, which nobody else has by now.
+absl::StatusOr<Piece> MoveReturned(Handle& from, Handle& to,
+                                   std::size_t bytes) {
+  const absl::StatusOr<ReadResult> seen =
+      from.held->Read(bytes, /*peek=*/true, from.has_messages());
+  if (!seen.ok()) {
+    return from.held->Read(bytes, /*peek=*/false, false).status();
+  }
+  if (seen->truncated) {
+    return ErrnoStatus(EMSGSIZE, "read", from.Text());
+  }
+  const absl::StatusOr<Piece> put = Put(to, seen->data);
+  if (put.ok()) {
+    (void)from.held->Read(put->bytes, /*peek=*/false, from.has_messages());
+  }
+  return put;
+}
+
 absl::StatusOr<Piece> Copy(Handle& from, Handle& to, std::size_t bytes) {
   absl::StatusOr<ReadResult> seen =
       from.is_socket() ? ReceiveSome(from, {.max_bytes = bytes, .peek = true})
@@ -133,23 +165,20 @@ absl::StatusOr<Piece> Copy(Handle& from, Handle& to, std::size_t bytes) {
   if (seen->truncated) {
     return ErrnoStatus(EMSGSIZE, "read", from.Text());
   }
-  const absl::StatusOr<WriteResult> put =
-      to.is_socket() ? SendSome(to, {.data = seen->data})
-                     : PutBytes(to, seen->data);
-  if (!put.ok()) {
-    return put.status();
+  const absl::StatusOr<Piece> put = Put(to, seen->data);
+  if (put.ok() && !put->stop.has_value()) {
+    const absl::Status dropped = Drop(from, seen->data, put->bytes);
+    if (!dropped.ok()) {
+      return dropped;
+    }
   }
-  if (put->bytes_written == 0 && put->would_block) {
-    return Piece{0, Stop::kDestinationFull};
-  }
-  const absl::Status dropped = Drop(from, seen->data, put->bytes_written);
-  if (!dropped.ok()) {
-    return dropped;
-  }
-  return Piece{put->bytes_written, {}};
+  return put;
 }
 
 absl::StatusOr<Piece> Move(Handle& from, Handle& to, std::size_t bytes) {
+  if (HasReturned(from)) {
+    return MoveReturned(from, to, bytes);
+  }
   // A message's bounds, and an error that is due, need the longer way.
   const bool plain = !from.has_messages() && !to.has_messages() &&
                      !from.error_is_due && !to.error_is_due;
@@ -171,6 +200,9 @@ absl::StatusOr<TransferResult> Transfer(Handle& from, Handle& to,
                                         std::size_t max_bytes) {
   if (const absl::Status good = Check(from, to); !good.ok()) {
     return good;
+  }
+  if (const absl::Status free = CheckNoneOnTheWay(from); !free.ok()) {
+    return free;
   }
   TransferResult result;
   std::size_t left = max_bytes;

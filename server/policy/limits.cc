@@ -100,6 +100,19 @@ constexpr LimitField kFields[] = {
     {"max_unacked_events", &Limits::max_unacked_events, 1, 1 << 20,
      "events in unacknowledged results of a Wait stream together; results "
      "shrink, to one event at least, where it is reached"},
+    {"max_event_bytes", &Limits::max_event_bytes, 1, 1 << 20,
+     "bytes that a registration may have its events take along"},
+    {"max_result_bytes", &Limits::max_result_bytes, 1, 2 << 20,
+     "bytes that the events of one result of a wait take along; the last event "
+     "may go over by its own"},
+    {"max_unacked_bytes", &Limits::max_unacked_bytes, 1, 1 << 30,
+     "bytes that results not acknowledged hold of a selector's handles; no "
+     "more results are made beyond"},
+    {"max_batch_delay_ms", &Limits::max_batch_delay_ms, 0, 3'600'000,
+     "how long a Wait may have its results grow, in milliseconds"},
+    {"min_progress_ms", &Limits::min_progress_ms, 1, kYearMs,
+     "shortest interval of progress notices that a Wait may ask for, in "
+     "milliseconds"},
     {"max_changes", &Limits::max_changes, 1, 16384,
      "items in one Register, Modify, Unregister or WaitRequest"},
     {"max_observed_closed", &Limits::max_observed_closed, 1, kMostObjects,

@@ -42,6 +42,11 @@ struct Limits {
   std::int64_t max_events = 1024;
   std::int64_t max_credits = 64;
   std::int64_t max_unacked_events = 256;
+  std::int64_t max_event_bytes = 64 << 10;
+  std::int64_t max_result_bytes = 256 << 10;
+  std::int64_t max_unacked_bytes = 1 << 20;
+  std::int64_t max_batch_delay_ms = 1000;
+  std::int64_t min_progress_ms = 100;
   std::int64_t max_changes = 1000;
   std::int64_t max_observed_closed = 4096;
   std::int64_t default_ttl_ms = 60'000;

@@ -285,6 +285,21 @@ void Fill(const RegistrationInfo& info, v1::Registration* registration) {
   registration->set_trigger(ToProto(info.registration.trigger));
   registration->set_cookie(info.registration.cookie);
   registration->set_generation(info.registration.generation);
+  registration->set_read_bytes(
+      static_cast<std::int32_t>(info.registration.read_bytes));
+}
+
+void Fill(const EventBytes& bytes, v1::EventData* data) {
+  data->set_outcome(ToProto(bytes.read.outcome));
+  data->set_data(bytes.read.data);
+  data->set_truncated(bytes.read.truncated);
+  if (bytes.read.source.has_value()) {
+    data->set_source(bytes.read.source->Text());
+  }
+  data->set_urgent(bytes.urgent);
+  if (!bytes.error.ok()) {
+    *data->mutable_error() = ToItemError(bytes.error);
+  }
 }
 
 void Fill(const ChangeOutcome& outcome, v1::ChangeResult* result) {
@@ -353,6 +368,18 @@ v1::OnClose ToProto(OnClose on_close) {
   return v1::ON_CLOSE_UNSPECIFIED;
 }
 
+v1::ReadOutcome ToProto(ReadResult::Outcome outcome) {
+  switch (outcome) {
+    case ReadResult::Outcome::kData:
+      return v1::READ_OUTCOME_DATA;
+    case ReadResult::Outcome::kWouldBlock:
+      return v1::READ_OUTCOME_WOULD_BLOCK;
+    case ReadResult::Outcome::kEndOfFile:
+      return v1::READ_OUTCOME_END_OF_FILE;
+  }
+  return v1::READ_OUTCOME_UNSPECIFIED;
+}
+
 v1::HandleKind ToProto(HandleKind kind) {
   return static_cast<v1::HandleKind>(kind);
 }
@@ -370,6 +397,7 @@ absl::StatusOr<Change> ToChange(Change::Kind kind, const v1::Interest& item) {
   }
   change.interest.trigger = *trigger;
   change.interest.cookie = item.cookie();
+  change.interest.read_bytes = item.read_bytes();
   return change;
 }
 

@@ -100,6 +100,7 @@ absl::StatusOr<SelectorKind> ToKind(v1::SelectorKind kind);
 v1::SelectorKind ToProto(SelectorKind kind);
 v1::HandleKind ToProto(HandleKind kind);
 v1::OnClose ToProto(OnClose on_close);
+v1::ReadOutcome ToProto(ReadResult::Outcome outcome);
 // SOCK_STREAM and so on.
 //   Errors: INVALID_ARGUMENT (EINVAL, BAD_SOCKET_TYPE).
 absl::StatusOr<int> ToSocketType(v1::SocketType type);
@@ -114,6 +115,8 @@ absl::StatusOr<Change> ToChange(const v1::Kevent& kevent);
 void FillKevents(const NamedResult& named,
                  google::protobuf::RepeatedPtrField<v1::Kevent>* kevents);
 
+void Fill(const EventBytes& bytes, v1::EventData* data);
+
 // Appends the events of a result, with names if it has them.
 template <class Response>
 void FillEvents(const NamedResult& named, Response* response) {
@@ -126,6 +129,9 @@ void FillEvents(const NamedResult& named, Response* response) {
     event->set_cookie(events[i].cookie);
     event->set_generation(events[i].generation);
     event->set_readiness_generation(events[i].readiness);
+    if (events[i].bytes != nullptr) {
+      Fill(*events[i].bytes, event->mutable_data());
+    }
     if (!named.names.empty()) {
       event->set_handle_name(named.names[i]);
     }

@@ -29,18 +29,6 @@ absl::StatusOr<int> ToShutdownHow(v1::Direction direction) {
   }
 }
 
-v1::ReadOutcome ToProto(ReadResult::Outcome outcome) {
-  switch (outcome) {
-    case ReadResult::Outcome::kData:
-      return v1::READ_OUTCOME_DATA;
-    case ReadResult::Outcome::kWouldBlock:
-      return v1::READ_OUTCOME_WOULD_BLOCK;
-    case ReadResult::Outcome::kEndOfFile:
-      return v1::READ_OUTCOME_END_OF_FILE;
-  }
-  return v1::READ_OUTCOME_UNSPECIFIED;
-}
-
 v1::TransferStop ToProto(TransferResult::Stop stop) {
   switch (stop) {
     case TransferResult::Stop::kLimit:

@@ -9,6 +9,28 @@
 
 namespace farpoll::server {
 
+namespace {
+
+// How often the client wants to hear of the wait.
+absl::Status ReadPace(const v1::WaitOpen& open, Session::WaitRequest* wait) {
+  const absl::StatusOr<absl::Duration> delay =
+      ToDuration(open.max_batch_delay(), "max_batch_delay");
+  const absl::StatusOr<absl::Duration> interval =
+      ToDuration(open.progress_interval(), "progress_interval");
+  absl::Status status = delay.status();
+  status.Update(interval.status());
+  if (!status.ok()) {
+    return status;
+  }
+  wait->batch_delay = *delay;
+  if (open.has_progress_interval()) {
+    wait->progress_interval = *interval;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
 WaitStream* WaitStream::Start(SessionTable* table,
                               const absl::StatusOr<Principal>& caller,
                               std::int64_t epoch) {
@@ -93,7 +115,8 @@ absl::Status WaitStream::Open(const v1::WaitOpen& open) {
                             .max_events = open.max_events(),
                             .timeout = *timeout,
                             .with_names = open.with_names(),
-                            .resume_after = absl::nullopt};
+                            .resume_after = absl::nullopt,
+                            .take_over = open.take_over()};
   if (open.has_resume_after()) {
     if (open.resume_after().epoch() != epoch_) {
       return MakeError(absl::StatusCode::kFailedPrecondition, ESTALE,
@@ -102,6 +125,9 @@ absl::Status WaitStream::Open(const v1::WaitOpen& open) {
                        "resume");
     }
     wait.resume_after = open.resume_after().sequence();
+  }
+  if (const absl::Status good = ReadPace(open, &wait); !good.ok()) {
+    return good;
   }
   const absl::StatusOr<StreamId> id = (*session)->BeginWait(
       wait, std::static_pointer_cast<WaitSink>(shared_from_this()));
@@ -168,6 +194,7 @@ bool WaitStream::NextResponse() {
   response_.set_epoch(epoch_);
   response_.set_sequence(named->result.sequence);
   response_.set_timed_out(named->result.timed_out);
+  response_.set_progress(named->result.notice);
   FillEvents(*named, &response_);
   FillKevents(*named, response_.mutable_kevents());
   return true;

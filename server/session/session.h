@@ -220,12 +220,20 @@ class Session : public std::enable_shared_from_this<Session> {
     absl::optional<std::int64_t> resume_after;
     // One result, in order of registration, no acknowledgement: a Poll.
     bool single = false;
+    // Ends the wait that is in progress on the selector, with ABORTED
+    // (TAKEN_OVER).
+    bool take_over = false;
+    // How long a result may grow.
+    absl::Duration batch_delay = absl::ZeroDuration();
+    // A notice follows so much silence; absent: none.
+    absl::optional<absl::Duration> progress_interval = absl::nullopt;
   };
 
   // Begins a wait; it holds the lease. `sink` is kept weakly. Nothing is
   // reported before the first TakeResult().
   //   Errors: NOT_FOUND; those of Waiter::Begin and CheckTimeout;
-  //     RESOURCE_EXHAUSTED (LIMIT_SESSION_STREAMS).
+  //     INVALID_ARGUMENT (LIMIT_EVENTS, LIMIT_BATCH_DELAY,
+  //     LIMIT_PROGRESS_INTERVAL); RESOURCE_EXHAUSTED (LIMIT_SESSION_STREAMS).
   absl::StatusOr<StreamId> BeginWait(const WaitRequest& request,
                                      std::weak_ptr<WaitSink> sink);
   // The next result, or none: then OnReady follows when it is worth asking
@@ -388,6 +396,8 @@ class Session : public std::enable_shared_from_this<Session> {
   absl::Status CheckBounds(const ControlRequest& request) const;
   // INVALID_ARGUMENT (LIMIT_EVENTS) for fewer than 0 or more than the limit.
   absl::Status CheckRoom(std::int64_t max_events) const;
+  // INVALID_ARGUMENT (LIMIT_BATCH_DELAY, LIMIT_PROGRESS_INTERVAL).
+  absl::Status CheckPace(const WaitRequest& request) const;
   // Applies the changes and, if none gave an entry, takes what is ready.
   absl::StatusOr<Result> ControlNow(SelectorEntry& entry,
                                     const ControlRequest& request)
@@ -401,6 +411,8 @@ class Session : public std::enable_shared_from_this<Session> {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Takes the selector apart; its wait, if any, ends without a word.
   void EraseSelector(std::int64_t id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Has the selectors see the bytes that came back to handles from a waiter.
+  void TellReturned(Waiter& waiter) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   absl::StatusOr<StreamId> BeginWaitLocked(SelectorEntry& entry,
                                            const WaitRequest& request,
@@ -421,6 +433,10 @@ class Session : public std::enable_shared_from_this<Session> {
   void AddWaiters(const SelectorEntry& entry, Wakeups* sinks)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void EndWaitLocked(StreamId id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Forgets a wait, with its timer and its hold on the lease; null when it is
+  // over.
+  std::unique_ptr<Wait> DropWait(StreamId id)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::StatusOr<SelectLists> Resolve(const SelectRequest& request)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::StatusOr<SelectSets> LookOnce(const SelectLists& lists)

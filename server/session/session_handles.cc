@@ -189,7 +189,8 @@ Target Session::TargetOf(std::int64_t handle_id) {
   Handle& handle = it->second;
   return {.fd = handle.fd.get(),
           .pid = handle.process != nullptr ? handle.process->pid : 0,
-          .mark = &handle.readiness};
+          .mark = &handle.readiness,
+          .handle = &handle};
 }
 
 std::size_t Session::RegistrationsOf(std::int64_t handle_id) const {

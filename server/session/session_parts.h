@@ -43,6 +43,7 @@ struct Session::SelectLists {
     std::int64_t handle_id;
     int fd;
     Events asked;
+    bool has_returned;  // bytes that came back from events
   };
   std::vector<Member> members;
   // Positions in `members`, one for each entry of the request's lists.

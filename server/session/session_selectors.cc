@@ -149,11 +149,26 @@ void Session::EraseSelector(std::int64_t id) {
   while (!entry.controls.empty()) {
     EndWaitLocked(entry.controls.back());
   }
+  entry.waiter->GiveUp();
+  if (entry.selector != nullptr) {
+    entry.selector->LeaveBytes();
+  }
+  TellReturned(*entry.waiter);
   context_.reactor->Unwatch(entry.watch);
   selector_names_.erase(entry.name);
   hidden_selectors_ -= entry.hidden ? 1 : 0;
   context_.account->weak_handles.Return(entry.weak_taken);
   selectors_.erase(it);
+}
+
+void Session::TellReturned(Waiter& waiter) {
+  for (const std::int64_t handle_id : waiter.TakeReturned()) {
+    for (const auto& [selector_id, entry] : selectors_) {
+      if (entry->selector != nullptr) {
+        entry->selector->BytesReturned(handle_id);
+      }
+    }
+  }
 }
 
 absl::Status Session::CloseSelector(const Reference& selector) {
@@ -220,16 +235,26 @@ ChangeOutcome Session::ApplyOne(SelectorEntry& entry, const Change& change) {
     return ChangeOutcome{0, found.status()};
   }
   Handle& handle = **found;
+  const std::int64_t limit = context_.limits->max_event_bytes;
+  if (change.interest.read_bytes > limit) {
+    return ChangeOutcome{
+        handle.id,
+        MakeError(EINVAL, "LIMIT_EVENT_BYTES", "read_bytes",
+                  absl::StrCat("read_bytes is ", change.interest.read_bytes,
+                               "; it must be from 0 to ", limit,
+                               " (max_event_bytes)"))};
+  }
   Selector& selector = *entry.selector;
   switch (change.kind) {
     case Change::Kind::kRegister:
       // A Select answers with sets, not with events that could be held.
       return ChangeOutcome{
-          handle.id, selector.Register(
-                         handle.id,
-                         {.fd = handle.fd.get(),
-                          .mark = entry.hidden ? nullptr : &handle.readiness},
-                         change.interest)};
+          handle.id,
+          selector.Register(handle.id,
+                            {.fd = handle.fd.get(),
+                             .mark = entry.hidden ? nullptr : &handle.readiness,
+                             .handle = &handle},
+                            change.interest)};
     case Change::Kind::kModify:
       return ChangeOutcome{handle.id,
                            selector.Modify(handle.id, change.interest)};

@@ -14,12 +14,26 @@ namespace farpoll::server {
 
 absl::StatusOr<StreamId> Session::BeginWait(const WaitRequest& request,
                                             std::weak_ptr<WaitSink> sink) {
-  MutexLock lock(&mu_);
-  const absl::StatusOr<SelectorEntry*> entry = FindSelector(request.selector);
-  if (!entry.ok()) {
-    return entry.status();
+  std::vector<std::weak_ptr<StreamSink>> displaced;
+  absl::StatusOr<StreamId> begun = 0;
+  {
+    MutexLock lock(&mu_);
+    const absl::StatusOr<SelectorEntry*> entry = FindSelector(request.selector);
+    if (!entry.ok()) {
+      return entry.status();
+    }
+    if (const Wait* const before = FindWait((*entry)->wait)) {
+      displaced.push_back(before->sink);
+    }
+    begun = BeginWaitLocked(**entry, request, std::move(sink));
   }
-  return BeginWaitLocked(**entry, request, std::move(sink));
+  if (begun.ok()) {
+    TellEnded(displaced,
+              MakeError(absl::StatusCode::kAborted, EBUSY, "TAKEN_OVER",
+                        request.selector.Text("selector"),
+                        "another wait took the selector over"));
+  }
+  return begun;
 }
 
 absl::StatusOr<StreamId> Session::BeginWaitLocked(
@@ -31,8 +45,10 @@ absl::StatusOr<StreamId> Session::BeginWaitLocked(
       return fits;
     }
   }
-  if (const absl::Status room = CheckRoom(request.max_events); !room.ok()) {
-    return room;
+  absl::Status good = CheckRoom(request.max_events);
+  good.Update(CheckPace(request));
+  if (!good.ok()) {
+    return good;
   }
   const absl::StatusOr<absl::Duration> timeout =
       CheckTimeout(entry.kind, request.timeout);
@@ -46,15 +62,22 @@ absl::StatusOr<StreamId> Session::BeginWaitLocked(
   const auto max_events = static_cast<std::size_t>(
       request.max_events == 0 ? limits.max_events : request.max_events);
   const absl::Status begun = entry.waiter->Begin(
-      WaitOptions{.credits = request.credits,
-                  .max_credits = limits.max_credits,
-                  .max_events = max_events,
-                  .max_unacked_events =
-                      request.single
-                          ? max_events  // whose one result is not kept
-                          : static_cast<std::size_t>(limits.max_unacked_events),
-                  .timeout = *timeout,
-                  .resume_after = request.resume_after},
+      WaitOptions{
+          .credits = request.credits,
+          .max_credits = limits.max_credits,
+          .max_events = max_events,
+          .max_unacked_events =
+              request.single
+                  ? max_events  // whose one result is not kept
+                  : static_cast<std::size_t>(limits.max_unacked_events),
+          .max_result_bytes = request.single ? 0 : limits.max_result_bytes,
+          .max_unacked_bytes = limits.max_unacked_bytes,
+          .timeout = *timeout,
+          .batch_delay = request.batch_delay,
+          .progress_interval =
+              request.progress_interval.value_or(absl::InfiniteDuration()),
+          .take_over = request.take_over,
+          .resume_after = request.resume_after},
       context_.clock->Now(),
       [this](std::int64_t handle_id)
           ABSL_NO_THREAD_SAFETY_ANALYSIS { return TargetOf(handle_id); });
@@ -62,6 +85,8 @@ absl::StatusOr<StreamId> Session::BeginWaitLocked(
     DetachLocked(*id);
     return begun;
   }
+  DropWait(entry.wait);  // taken over
+  TellReturned(*entry.waiter);
   auto wait = std::make_unique<Wait>();
   wait->id = *id;
   wait->selector_id = entry.id;
@@ -81,6 +106,31 @@ absl::Status Session::CheckRoom(std::int64_t max_events) const {
   return MakeError(EINVAL, "LIMIT_EVENTS", "max_events",
                    absl::StrCat("max_events is ", max_events,
                                 "; it must be from 0 to ", limit));
+}
+
+absl::Status Session::CheckPace(const WaitRequest& request) const {
+  const absl::Duration longest =
+      absl::Milliseconds(context_.limits->max_batch_delay_ms);
+  if (request.batch_delay < absl::ZeroDuration() ||
+      request.batch_delay > longest) {
+    return MakeError(
+        EINVAL, "LIMIT_BATCH_DELAY", "max_batch_delay",
+        absl::StrCat("max_batch_delay is ",
+                     absl::FormatDuration(request.batch_delay),
+                     "; it must be from 0 to ", absl::FormatDuration(longest),
+                     " (max_batch_delay_ms)"));
+  }
+  const absl::Duration shortest =
+      absl::Milliseconds(context_.limits->min_progress_ms);
+  if (request.progress_interval.value_or(shortest) < shortest) {
+    return MakeError(
+        EINVAL, "LIMIT_PROGRESS_INTERVAL", "progress_interval",
+        absl::StrCat("progress_interval is ",
+                     absl::FormatDuration(*request.progress_interval),
+                     "; it must be ", absl::FormatDuration(shortest),
+                     " at least (min_progress_ms)"));
+  }
+  return absl::OkStatus();
 }
 
 Session::Wait* Session::FindWait(StreamId id) {
@@ -106,10 +156,9 @@ absl::optional<Result> Session::TakeLocked(Wait& wait) {
 
 void Session::Arm(Wait& wait) {
   SelectorEntry& entry = SelectorOf(wait);
-  if (!wait.control && !entry.waiter->wants_readiness()) {
-    return;
+  if (wait.control || entry.waiter->wants_readiness()) {
+    context_.reactor->Arm(entry.watch);
   }
-  context_.reactor->Arm(entry.watch);
   const MonotonicTime deadline =
       wait.control ? wait.deadline : entry.waiter->deadline();
   if (deadline == wait.timer_at) {
@@ -199,7 +248,7 @@ std::vector<std::pair<std::size_t, ExitStatus>> Session::ExitsIn(
 bool Session::HasCredit(StreamId wait_id) {
   MutexLock lock(&mu_);
   const Wait* const wait = FindWait(wait_id);
-  return wait != nullptr && SelectorOf(*wait).waiter->wants_readiness();
+  return wait != nullptr && SelectorOf(*wait).waiter->has_credit();
 }
 
 absl::Status Session::Grant(StreamId wait_id, std::int64_t acknowledge,
@@ -228,14 +277,23 @@ void Session::EndWait(StreamId wait_id) {
   EndWaitLocked(wait_id);
 }
 
-void Session::EndWaitLocked(StreamId wait_id) {
+std::unique_ptr<Session::Wait> Session::DropWait(StreamId wait_id) {
   const auto it = waits_.find(wait_id);
   if (it == waits_.end()) {
-    return;
+    return nullptr;
   }
-  const std::unique_ptr<Wait> wait = std::move(it->second);
+  std::unique_ptr<Wait> wait = std::move(it->second);
   waits_.erase(it);
   context_.reactor->Cancel(wait->timer);
+  DetachLocked(wait_id);
+  return wait;
+}
+
+void Session::EndWaitLocked(StreamId wait_id) {
+  const std::unique_ptr<Wait> wait = DropWait(wait_id);
+  if (wait == nullptr) {
+    return;
+  }
   SelectorEntry& entry = SelectorOf(*wait);
   if (wait->control) {
     entry.controls.erase(
@@ -244,7 +302,6 @@ void Session::EndWaitLocked(StreamId wait_id) {
     entry.wait = 0;
     entry.waiter->End();
   }
-  DetachLocked(wait_id);
   if (entry.hidden) {
     EraseSelector(entry.id);
   }
@@ -299,7 +356,8 @@ absl::StatusOr<Session::SelectLists> Session::Resolve(
       const auto [it, fresh] =
           position.emplace((*found)->id, lists.members.size());
       if (fresh) {
-        lists.members.push_back({(*found)->id, (*found)->fd.get(), 0});
+        lists.members.push_back(
+            {(*found)->id, (*found)->fd.get(), 0, HasReturned(**found)});
       }
       lists.members[it->second].asked |= bit;
       list->push_back(it->second);
@@ -328,9 +386,11 @@ absl::StatusOr<SelectSets> Session::LookOnce(const SelectLists& lists) {
   std::vector<Events> seen;
   seen.reserve(entries.size());
   for (std::size_t i = 0; i < entries.size(); ++i) {
-    seen.push_back(ReportedEvents(SelectorKind::kSelect,
-                                  static_cast<Events>(entries[i].revents),
-                                  lists.members[i].asked));
+    const int returned = lists.members[i].has_returned ? POLLIN : 0;
+    const Events asked = lists.members[i].asked;
+    seen.push_back(ReportedEvents(
+        SelectorKind::kSelect,
+        static_cast<Events>(entries[i].revents | (returned & asked)), asked));
   }
   return lists.Pick(seen);
 }

@@ -6,11 +6,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "base/clock.h"
 #include "selector/events.h"
 #include "selector/kqueue/kevent.h"
+#include "server/handle/held_bytes.h"
 
 namespace farpoll::server {
 
@@ -22,6 +24,9 @@ struct ReadyEvent {
   std::int64_t generation = 0;
   std::int64_t order = 0;      // of registration
   std::int64_t readiness = 0;  // generation of the handle's ReadinessMark
+  // What it takes along; null when its registration asks for no bytes, or there
+  // was nothing to read.
+  std::shared_ptr<const EventBytes> bytes = nullptr;
 };
 
 struct Registration {
@@ -31,6 +36,7 @@ struct Registration {
   std::uint64_t cookie = 0;
   std::int64_t generation = 0;  // of the last Register or Modify
   std::int64_t order = 0;       // grows with each first registration
+  std::int64_t read_bytes = 0;  // that an event takes along at most
 };
 
 // One event of a kqueue.
@@ -51,7 +57,12 @@ struct Result {
   std::vector<Registration> removed;  // one-shots that ended with it
   std::vector<TakenKevent> kevents;
   bool timed_out = false;
+  bool notice = false;  // of progress: all up to `sequence` was sent
   MonotonicTime sampled_at;
+  // Bytes that its events take along, and how many may at most, by its own of
+  // the last event more; 0: none take any along.
+  std::size_t bytes = 0;
+  std::size_t max_bytes = 0;
 
   std::size_t size() const { return events.size() + kevents.size(); }
   bool empty() const { return size() == 0; }

@@ -44,7 +44,10 @@ Selector::Selector(SelectorKind kind, std::int64_t max_registrations,
       fd_(fd) {}
 
 Trigger Selector::KernelTrigger(const Registration& registration) const {
-  return quiet_ && registration.trigger == Trigger::kLevel
+  // One that takes its bytes along reports no readiness twice, and so falls
+  // silent only when it took none (see Silences).
+  return quiet_ && registration.trigger == Trigger::kLevel &&
+                 registration.read_bytes == 0
              ? Trigger::kOneShot
              : registration.trigger;
 }
@@ -74,7 +77,10 @@ absl::Status Selector::AddSlot(const Registration& registration,
 void Selector::Insert(std::unique_ptr<Slot> slot) {
   const std::int64_t handle_id = slot->registration.handle_id;
   handle_by_order_.emplace(slot->registration.order, handle_id);
-  by_handle_.emplace(handle_id, std::move(slot));
+  const Slot& added =
+      *by_handle_.emplace(handle_id, std::move(slot)).first->second;
+  ClaimBytes(added);
+  ArmReturned(added);
 }
 
 absl::StatusOr<std::int64_t> Selector::Register(std::int64_t handle_id,
@@ -92,13 +98,18 @@ absl::StatusOr<std::int64_t> Selector::Register(std::int64_t handle_id,
   if (!events.ok()) {
     return events.status();
   }
+  if (const absl::Status good = CheckBytes(target, *events, interest);
+      !good.ok()) {
+    return good;
+  }
   const absl::Status added =
       AddSlot(Registration{.handle_id = handle_id,
                            .asked = *events,
                            .trigger = interest.trigger,
                            .cookie = interest.cookie,
                            .generation = last_generation_ + 1,
-                           .order = last_order_ + 1},
+                           .order = last_order_ + 1,
+                           .read_bytes = interest.read_bytes},
               target);
   if (!added.ok()) {
     return added;
@@ -122,10 +133,16 @@ absl::StatusOr<std::int64_t> Selector::Modify(std::int64_t handle_id,
     return MakeError(EBADF, "WEAK_HANDLE", absl::StrCat("handle ", handle_id),
                      "a registration in weak custody cannot be changed");
   }
+  if (const absl::Status good = CheckBytes(slot.target, *events, interest);
+      !good.ok()) {
+    return good;
+  }
   slot.registration.asked = *events;
   slot.registration.trigger = interest.trigger;
   slot.registration.cookie = interest.cookie;
+  slot.registration.read_bytes = interest.read_bytes;
   slot.registration.generation = ++last_generation_;
+  ClaimBytes(slot);
   const absl::Status armed = Rearm(slot);
   if (!armed.ok()) {  // as modify() does when the kernel refuses
     Erase(handle_id);
@@ -169,6 +186,9 @@ void Selector::Erase(std::int64_t handle_id) {
     --weak_size_;
     again_.erase(it->second->registration.order);
   }
+  it->second->registration.read_bytes = 0;
+  ClaimBytes(*it->second);
+  DisarmReturned(handle_id);
   handle_by_order_.erase(it->second->registration.order);
   by_handle_.erase(it);
 }
@@ -206,8 +226,10 @@ void Selector::Collect(std::size_t max_events, Result* result) {
     TakeAgain(max_events, &events);
     return;
   }
-  // Beside the registrations stands the entry of weak_, even when none is left.
-  const std::size_t entries = size() + (weak_ != nullptr ? 1 : 0);
+  // Beside the registrations stand the entry of weak_, even when none is left,
+  // and that of returned_.
+  const std::size_t entries =
+      size() + (weak_ != nullptr ? 1 : 0) + (returned_.empty() ? 0 : 1);
   const std::size_t room = std::min(max_events - events.size(), entries);
   if (room == 0) {
     return;
@@ -237,6 +259,9 @@ void Selector::CollectArmed(std::size_t room, Result* result) {
       CollectWeak(most - events.size() - (*count - i - 1), result);
       continue;
     }
+    if (room_[i].data == kReturnedEntry) {
+      continue;  // seen to below
+    }
     Slot& slot =
         *reinterpret_cast<Slot*>(static_cast<std::uintptr_t>(room_[i].data));
     const Events reported =
@@ -248,18 +273,13 @@ void Selector::CollectArmed(std::size_t room, Result* result) {
     if (slot.muted) {
       Unmute(slot);
     }
-    ReportSlot(slot, reported, result);
+    ReportSlot(slot, room_[i].events, reported, result);
   }
   if (room_.size() > kRoomKept) {
     room_ = {};
   }
-}
-
-void Selector::ReportSlot(Slot& slot, Events reported, Result* result) {
-  result->events.push_back(Report(slot, reported, result->sequence));
-  if (slot.registration.trigger == Trigger::kOneShot) {
-    result->removed.push_back(slot.registration);
-    Erase(slot.registration.handle_id);
+  if (!returned_.empty()) {
+    CollectReturned(most, result);
   }
 }
 
@@ -277,6 +297,7 @@ ReadyEvent Selector::Report(const Slot& slot, Events reported,
 absl::Status Selector::Rearm(Slot& slot) {
   slot.muted = false;
   ForgetRecheck(slot);
+  ArmReturned(slot);
   const auto data =
       static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(&slot));
   const Trigger trigger = KernelTrigger(slot.registration);
@@ -329,11 +350,18 @@ void Selector::SetQuiet(bool quiet, const std::deque<Result>& standing) {
   for (const Result& result : standing) {
     for (const ReadyEvent& event : result.events) {
       Slot* const slot = Reported(event);
-      if (slot != nullptr && slot->token != 0 &&
-          slot->registration.trigger == Trigger::kLevel) {
-        (void)interest_->Remove(std::exchange(slot->token, 0));
+      if (slot != nullptr && Silences(*slot, event)) {
+        Silence(*slot);
       }
     }
+  }
+}
+
+void Selector::Silence(Slot& slot) {
+  ForgetRecheck(slot);
+  DisarmReturned(slot.registration.handle_id);
+  if (slot.token != 0) {
+    (void)interest_->Remove(std::exchange(slot.token, 0));
   }
 }
 
@@ -351,7 +379,7 @@ void Selector::Acknowledge(const Result& result) {
   }
   for (const ReadyEvent& event : result.events) {
     Slot* const slot = Reported(event);
-    if (slot != nullptr && slot->registration.trigger == Trigger::kLevel) {
+    if (slot != nullptr && Silences(*slot, event)) {
       RecheckLater(*slot);
     }
   }
@@ -371,9 +399,15 @@ void Selector::Restore(const Result& result, TargetOf target_of) {
   }
   for (const Registration& registration : result.removed) {
     const Target target = target_of(registration.handle_id);
-    if (target.fd >= 0 && !by_handle_.contains(registration.handle_id)) {
-      (void)AddSlot(registration, target);
+    if (target.fd < 0 || by_handle_.contains(registration.handle_id)) {
+      continue;
     }
+    Registration again = registration;
+    if (!CheckBytes(target, again.asked, {.read_bytes = again.read_bytes})
+             .ok()) {
+      again.read_bytes = 0;  // another takes them by now
+    }
+    (void)AddSlot(again, target);
   }
 }
 

@@ -11,6 +11,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -33,6 +34,8 @@ struct Interest {
   absl::optional<std::int64_t> events;  // absent: the kind's default
   Trigger trigger = Trigger::kLevel;
   std::uint64_t cookie = 0;
+  // Bytes that an event takes along at most; 0: it takes none.
+  std::int64_t read_bytes = 0;
 };
 
 class Selector final : public Source {
@@ -46,8 +49,12 @@ class Selector final : public Source {
 
   // Each returns the generation that it started or ended.
   // Register:
-  //   Errors: INVALID_ARGUMENT (CheckEvents), ALREADY_EXISTS (EEXIST),
-  //     RESOURCE_EXHAUSTED (LIMIT_SELECTOR_REGISTRATIONS, ENOSPC, ENOMEM).
+  //   Errors: INVALID_ARGUMENT (CheckEvents; EINVAL, NO_BYTES: read_bytes of
+  //     what is not read as bytes, or without asking for IN), ALREADY_EXISTS
+  //     (EEXIST), FAILED_PRECONDITION (EBUSY, BYTES_TAKEN: another registration
+  //     takes the handle's bytes; BYTES_ON_THE_WAY: another did, and what it
+  //     took may come back), RESOURCE_EXHAUSTED (LIMIT_SELECTOR_REGISTRATIONS,
+  //     ENOSPC, ENOMEM).
   absl::StatusOr<std::int64_t> Register(std::int64_t handle_id, Target target,
                                         const Interest& interest);
   // Registers the open file of `fd` in weak custody, whatever the trigger asked
@@ -65,6 +72,13 @@ class Selector final : public Source {
                                       const Interest& interest);
   absl::StatusOr<std::int64_t> Unregister(std::int64_t handle_id);
 
+  // Bytes of the handle came back from events, of whatever selector: it is
+  // ready by them until they are read.
+  void BytesReturned(std::int64_t handle_id);
+
+  // Leaves the bytes of its handles to others; before it is closed.
+  void LeaveBytes();
+
   // Null when the handle is not registered. Valid until the next change.
   const Registration* Find(std::int64_t handle_id) const;
 
@@ -74,6 +88,9 @@ class Selector final : public Source {
   // As Source. One-shot registrations found ready are removed; the result keeps
   // them. A closed handle reports NVAL.
   int fd() const override { return fd_; }
+  bool HasUnseen() const override {
+    return !closed_.empty() || !again_.empty() || !recheck_.empty();
+  }
   std::size_t size() const override { return by_handle_.size(); }
   bool Has(std::int64_t handle_id) const override {
     return by_handle_.contains(handle_id);
@@ -85,10 +102,12 @@ class Selector final : public Source {
   void HandleClosed(std::int64_t handle_id) override;
 
  private:
-  // The cookie of weak_ in the interest set: no slot has this address.
+  // The cookies of weak_ and returned_fd_ in the interest set: no slot has such
+  // an address.
   static constexpr std::uint64_t kWeakEntry = 0;
   // Room for so many events stays between collections.
   static constexpr std::size_t kRoomKept = 256;
+  static constexpr std::uint64_t kReturnedEntry = 1;
 
   struct Slot {
     Registration registration;
@@ -107,6 +126,8 @@ class Selector final : public Source {
   Trigger KernelTrigger(const Registration& registration) const;
   absl::Status AddSlot(const Registration& registration, Target target);
   absl::Status Rearm(Slot& slot);
+  // Takes a slot out of the set until it is armed again.
+  void Silence(Slot& slot);
   void Mute(Slot& slot);
   void Unmute(Slot& slot);
   void Erase(std::int64_t handle_id);
@@ -115,8 +136,6 @@ class Selector final : public Source {
   void CollectArmed(std::size_t room, Result* result);
   // What the result of this sequence says of a slot that saw `reported`.
   ReadyEvent Report(const Slot& slot, Events reported, std::int64_t sequence);
-  // Adds that to the result, and removes a one-shot.
-  void ReportSlot(Slot& slot, Events reported, Result* result);
 
   // ---- Acknowledged, and not looked at since. (selector_recheck.cc)
   // The slot is silent. The next Collect() looks at it.
@@ -138,6 +157,29 @@ class Selector final : public Source {
   // again.
   void KeepAgain(const ReadyEvent& event);
   void TakeAgain(std::size_t max_events, std::vector<ReadyEvent>* events);
+  // ---- Events that take bytes along. (selector_bytes.cc)
+  // Judges `interest` where it asks for bytes.
+  absl::Status CheckBytes(Target target, Events asked,
+                          const Interest& interest) const;
+  // Takes or leaves the handle's bytes for this selector, as the registration
+  // of the slot says.
+  void ClaimBytes(const Slot& slot) const;
+  // Reports a slot that saw `seen`, by this kind `reported`, with its bytes if
+  // it asks for them; its registration ends if it is one-shot.
+  void ReportSlot(Slot& slot, Events seen, Events reported, Result* result);
+  // Has the kernel report a slot that stays: again, or if it would not now.
+  void KeepArmed(Slot& slot, bool anew);
+  // The bytes for an event; null when there is nothing to read.
+  std::shared_ptr<const EventBytes> TakeBytes(Slot& slot, Events seen);
+  // Whether a slot falls silent with this event until the acknowledgement.
+  bool Silences(const Slot& slot, const ReadyEvent& event) const;
+  // What a slot says of bytes that came back to its handle; 0: nothing.
+  Events ReturnedEvents(const Slot& slot) const;
+  // Has a slot report the bytes that came back to its handle, if any did.
+  void ArmReturned(const Slot& slot);
+  void DisarmReturned(std::int64_t handle_id);
+  void CollectReturned(std::size_t max_events, Result* result);
+
   // The registration that `event` is of; null when it changed since, or ended.
   Slot* Reported(const ReadyEvent& event);
   // Takes NVAL reports of closed handles into `events`.
@@ -164,6 +206,11 @@ class Selector final : public Source {
   std::deque<Slot*> recheck_;
   std::int64_t rechecked_ = 0;  // how many have left recheck_
   bool recheck_first_ = false;  // whose turn it is to have the odd place
+  // Handles that are ready by bytes that came back. While there are any,
+  // returned_fd_, which is always readable, stands for them in the set.
+  std::set<std::int64_t> returned_;
+  UniqueFd returned_fd_;
+  RegistrationToken returned_token_ = 0;
 };
 
 }  // namespace farpoll::server

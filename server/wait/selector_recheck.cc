@@ -58,13 +58,15 @@ void Selector::Recheck(std::size_t max_events, Result* result) {
     // When it fails nothing is seen, and all go back into the kernel's set.
     (void)poll(looks.data(), looks.size(), 0);
     for (std::size_t i = 0; i < slots.size(); ++i) {
+      Slot& slot = *slots[i];
+      const auto seen =
+          static_cast<Events>(looks[i].revents | ReturnedEvents(slot));
       const Events reported =
-          ReportedEvents(kind_, static_cast<Events>(looks[i].revents),
-                         slots[i]->registration.asked);
+          ReportedEvents(kind_, seen, slot.registration.asked);
       if (reported == 0) {
-        (void)Rearm(*slots[i]);
+        (void)Rearm(slot);
       } else {
-        ReportSlot(*slots[i], reported, result);
+        ReportSlot(slot, seen, reported, result);
       }
     }
   }

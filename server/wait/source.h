@@ -13,6 +13,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "base/readiness_mark.h"
+#include "server/handle/handle.h"
 #include "server/wait/result.h"
 
 namespace farpoll::server {
@@ -22,8 +23,9 @@ struct Target {
   int fd = -1;                    // -1: the session has no such handle
   pid_t pid = 0;                  // of a process handle
   ReadinessMark* mark = nullptr;  // where each report is noted; null: nowhere
+  Handle* handle = nullptr;       // to read from; null: bytes are not its own
 };
-// It and its mark live until HandleClosed().
+// It, its mark and its handle live until HandleClosed().
 using TargetOf = absl::FunctionRef<Target(std::int64_t handle_id)>;
 
 // Notes that a selector reports a target in the result of this sequence, 0 for
@@ -44,13 +46,15 @@ class Source {
 
   // Polls readable while Collect would find something; owned by this object.
   virtual int fd() const = 0;
+  // Whether Collect might find something that fd() says nothing of.
+  virtual bool HasUnseen() const { return false; }
   // Registrations at present.
   virtual std::size_t size() const = 0;
   // Whether the handle is registered.
   virtual bool Has(std::int64_t handle_id) const = 0;
 
   // Takes what is ready, at most `max_events`, into a result that is empty but
-  // for the sequence that it is to have.
+  // for the sequence that it is to have and the bytes that it may take along.
   virtual void Collect(std::size_t max_events, Result* result) = 0;
 
   // Whether a level-triggered registration falls silent when it is collected,

@@ -1,5 +1,7 @@
 #include "server/wait/waiter.h"
 
+#include <poll.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <utility>
@@ -16,12 +18,19 @@ absl::Status NeverSent(std::int64_t sequence, std::int64_t last) {
                                 " was never sent; the last is ", last));
 }
 
-}  // namespace
+// The bytes that a result took along are on the way no longer.
+void SettleBytes(const Result& result) {
+  for (const ReadyEvent& event : result.events) {
+    if (event.bytes != nullptr && event.bytes->any()) {
+      event.bytes->origin->Settle();
+    }
+  }
+}
 
-absl::Status Waiter::CheckCredits(std::int64_t credits,
-                                  std::size_t unacked) const {
-  const std::int64_t room =
-      options_.max_credits - credits_ - static_cast<std::int64_t>(unacked);
+// Whether `credits` may be added while so many are in use or were given.
+absl::Status CheckCredits(std::int64_t credits, std::int64_t used,
+                          std::int64_t max_credits) {
+  const std::int64_t room = max_credits - used;
   if (credits >= 1 && credits <= room) {
     return absl::OkStatus();
   }
@@ -30,12 +39,14 @@ absl::Status Waiter::CheckCredits(std::int64_t credits,
       absl::StrCat("credits is ", credits, "; it must be from 1 to ", room,
                    ", since credits and unacknowledged results together may "
                    "not be over ",
-                   options_.max_credits));
+                   max_credits));
 }
+
+}  // namespace
 
 absl::Status Waiter::Begin(const WaitOptions& options, MonotonicTime now,
                            TargetOf target_of) {
-  if (active_) {
+  if (active_ && !options.take_over) {
     return MakeError(EBUSY, "WAIT_IN_PROGRESS", "selector",
                      "another wait is in progress on this selector");
   }
@@ -43,22 +54,26 @@ absl::Status Waiter::Begin(const WaitOptions& options, MonotonicTime now,
   if (seen < 0 || seen > last_sequence_) {
     return NeverSent(seen, last_sequence_);
   }
-  options_ = options;
-  credits_ = 0;
   // What is kept counts when it is sent again, since that uses a credit up.
-  const absl::Status good = CheckCredits(options.credits, 0);
+  const absl::Status good =
+      CheckCredits(options.credits, 0, options.max_credits);
   if (!good.ok()) {
     return good;
   }
+  if (active_) {
+    End();
+  }
+  options_ = options;
   if (!options.resume_after.has_value()) {
-    for (const Result& result : std::exchange(unacked_, {})) {
+    for (const Result& result : TakeUnacked()) {
       source_->Restore(result, target_of);
     }
-    unacked_events_ = 0;
   }
   active_ = true;
   credits_ = options.credits;
   sent_ = 0;
+  batch_at_ = kNever;
+  notice_at_ = DeadlineAfter(now, options.progress_interval);
   UpdateQuiet();
   Forget(seen);
   StartCredit(now);
@@ -69,6 +84,8 @@ void Waiter::End() {
   active_ = false;
   credits_ = 0;
   deadline_ = kNever;
+  batch_at_ = kNever;
+  notice_at_ = kNever;
   source_->SetQuiet(false, {});
 }
 
@@ -83,7 +100,7 @@ absl::Status Waiter::Grant(std::int64_t acknowledge, std::int64_t credits,
                                     return result.sequence > acknowledge;
                                   });
   const absl::Status good =
-      CheckCredits(credits, static_cast<std::size_t>(left));
+      CheckCredits(credits, credits_ + left, options_.max_credits);
   if (!good.ok()) {
     return good;
   }
@@ -97,9 +114,35 @@ absl::Status Waiter::Grant(std::int64_t acknowledge, std::int64_t credits,
   return absl::OkStatus();
 }
 
+void Waiter::ReturnBytes(const Result& result) {
+  // Each goes before what came back until then, so the last comes first.
+  for (auto event = result.events.rbegin(); event != result.events.rend();
+       ++event) {
+    if (event->bytes != nullptr && event->bytes->any()) {
+      event->bytes->origin->Return(*event->bytes);
+      returned_.push_back(event->handle_id);
+    }
+  }
+}
+
+std::deque<Result> Waiter::TakeUnacked() {
+  std::deque<Result> lost = std::exchange(unacked_, {});
+  unacked_events_ = 0;
+  unacked_bytes_ = 0;
+  sent_ = 0;
+  std::for_each(lost.begin(), lost.end(), SettleBytes);
+  std::for_each(lost.rbegin(), lost.rend(),
+                [this](const Result& result) { ReturnBytes(result); });
+  return lost;
+}
+
+void Waiter::GiveUp() { TakeUnacked(); }
+
 void Waiter::Forget(std::int64_t acknowledge) {
   while (!unacked_.empty() && unacked_.front().sequence <= acknowledge) {
     unacked_events_ -= unacked_.front().size();
+    SettleBytes(unacked_.front());
+    unacked_bytes_ -= static_cast<std::int64_t>(unacked_.front().bytes);
     source_->Acknowledge(unacked_.front());
     unacked_.pop_front();
     sent_ -= std::min<std::size_t>(sent_, 1);
@@ -128,6 +171,7 @@ Result Waiter::Number(Result result, MonotonicTime now) {
   result.sequence = ++last_sequence_;
   result.sampled_at = now;
   unacked_events_ += result.size();
+  unacked_bytes_ += static_cast<std::int64_t>(result.bytes);
   unacked_.push_back(std::move(result));
   return Send(now);
 }
@@ -138,16 +182,41 @@ Result Waiter::Send(MonotonicTime now) {
   return unacked_[sent_++];
 }
 
-absl::optional<Result> Waiter::Take(MonotonicTime now) {
+bool Waiter::MayBeReady() const {
+  pollfd source{.fd = source_->fd(), .events = POLLIN, .revents = 0};
+  return source_->HasUnseen() || poll(&source, 1, 0) == 1;
+}
+
+bool Waiter::Grows(MonotonicTime now) {
+  if (batch_at_ == kNever) {
+    if (options_.batch_delay <= absl::ZeroDuration() || !MayBeReady()) {
+      return false;
+    }
+    batch_at_ = DeadlineAfter(now, options_.batch_delay);
+  }
+  if (now < batch_at_ && now < deadline_) {
+    return true;
+  }
+  batch_at_ = kNever;
+  return false;
+}
+
+absl::optional<Result> Waiter::TakeResult(MonotonicTime now) {
   if (!active_ || credits_ == 0) {
     return absl::nullopt;
   }
   if (sent_ < unacked_.size()) {
     return Send(now);
   }
+  if (HasByteRoom() && Grows(now)) {
+    return absl::nullopt;
+  }
   Result result;
   result.sequence = last_sequence_ + 1;
-  source_->Collect(Room(), &result);
+  result.max_bytes = static_cast<std::size_t>(options_.max_result_bytes);
+  if (HasByteRoom()) {
+    source_->Collect(Room(), &result);
+  }
   if (result.empty()) {
     if (now < deadline_) {
       return absl::nullopt;
@@ -157,8 +226,23 @@ absl::optional<Result> Waiter::Take(MonotonicTime now) {
   return Number(std::move(result), now);
 }
 
+absl::optional<Result> Waiter::Take(MonotonicTime now) {
+  absl::optional<Result> result = TakeResult(now);
+  if (!result.has_value() && now >= notice_at_) {
+    result.emplace();
+    result->notice = true;
+    result->sampled_at = now;
+    result->sequence =
+        sent_ < unacked_.size() ? unacked_[sent_].sequence - 1 : last_sequence_;
+  }
+  if (result.has_value() && active_) {
+    notice_at_ = DeadlineAfter(now, options_.progress_interval);
+  }
+  return result;
+}
+
 absl::optional<Result> Waiter::TakeOnly(MonotonicTime now) {
-  absl::optional<Result> result = Take(now);
+  absl::optional<Result> result = TakeResult(now);
   if (result.has_value()) {
     Forget(result->sequence);
     End();

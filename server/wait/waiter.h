@@ -7,9 +7,11 @@
 #ifndef FARPOLL_SERVER_WAIT_WAITER_H_
 #define FARPOLL_SERVER_WAIT_WAITER_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -29,8 +31,18 @@ struct WaitOptions {
   // Events in results that are kept, together. Where little is left of that a
   // result is small, but never empty: a credit is always good for one event.
   std::size_t max_unacked_events = 1;
+  // Bytes that the events of one result, and of all results not acknowledged,
+  // take along; the last event may go over by its own. 0: none take any.
+  std::int64_t max_result_bytes = 0;
+  std::int64_t max_unacked_bytes = 1;
   // How long a credit may wait; infinite for ever.
   absl::Duration timeout = absl::InfiniteDuration();
+  // How long to let a result grow once something is ready.
+  absl::Duration batch_delay = absl::ZeroDuration();
+  // A notice follows so much silence; infinite for none.
+  absl::Duration progress_interval = absl::InfiniteDuration();
+  // Ends the wait that is active, if there is one.
+  bool take_over = false;
   // Resume after this sequence; absent: start afresh.
   absl::optional<std::int64_t> resume_after;
 };
@@ -46,9 +58,10 @@ class Waiter {
 
   // Begins a wait. One that resumes sends what is kept first, each result for a
   // credit as a new one, so that its client gets no more than it asked for.
-  //   Errors: FAILED_PRECONDITION (EBUSY) while another is active;
-  //     INVALID_ARGUMENT for credits not from 1 to what max_credits leaves, or
-  //     a resume position that was never sent.
+  //   Errors: FAILED_PRECONDITION (EBUSY) while another is active that is not
+  //     to be taken over; INVALID_ARGUMENT for credits not from 1 to
+  //     max_credits, or a resume position that was never sent. Nothing has
+  //     changed then.
   absl::Status Begin(const WaitOptions& options, MonotonicTime now,
                      TargetOf target_of);
 
@@ -61,25 +74,46 @@ class Waiter {
   absl::Status Grant(std::int64_t acknowledge, std::int64_t credits,
                      MonotonicTime now);
 
-  // The next result, if there is one to send now.
+  // The next result, if there is one to send now; or a notice, which uses no
+  // credit up, has the sequence of the last result sent, and is not kept.
   absl::optional<Result> Take(MonotonicTime now);
 
-  // As Take(), for a wait of one result that needs no acknowledgement: a result
-  // also ends the wait, and its events come in order of registration.
+  // As Take(), for a wait of one result that needs no acknowledgement, and so
+  // takes no bytes along: a result also ends the wait, and its events come in
+  // order of registration.
   absl::optional<Result> TakeOnly(MonotonicTime now);
 
-  // Whether only readiness, or the deadline, can bring the next result; false
-  // when no credit is left.
-  bool wants_readiness() const { return active_ && credits_ > 0; }
+  // Whether a result can come without a further grant: a credit is left, and
+  // not too many bytes are on the way.
+  bool has_credit() const { return active_ && credits_ > 0 && HasByteRoom(); }
+  // Whether readiness can bring it; false while one is left to grow.
+  bool wants_readiness() const { return has_credit() && batch_at_ == kNever; }
 
-  // When the credit in use runs out; kNever without a timeout or credit.
-  MonotonicTime deadline() const { return deadline_; }
+  // When Take() may find something without readiness; kNever: not at all.
+  MonotonicTime deadline() const {
+    return std::min({deadline_, batch_at_, notice_at_});
+  }
 
-  // Gives back a result that did not reach the client.
+  // Gives back a result of TakeOnly() that did not reach the client.
   void Restore(const Result& result, TargetOf target_of);
 
+  // Gives the bytes of what was not acknowledged back to their handles; for a
+  // selector that is closed. Nothing can be resumed after it.
+  void GiveUp();
+
+  // The handles to which bytes came back since it was last asked.
+  std::vector<std::int64_t> TakeReturned() {
+    return std::exchange(returned_, {});
+  }
+
  private:
-  absl::Status CheckCredits(std::int64_t credits, std::size_t unacked) const;
+  bool HasByteRoom() const {
+    return unacked_bytes_ < options_.max_unacked_bytes;
+  }
+  // Gives back the bytes that a result took along.
+  void ReturnBytes(const Result& result);
+  // Takes back all that was not acknowledged, with its bytes.
+  std::deque<Result> TakeUnacked();
   // Drops acknowledged results from the front.
   void Forget(std::int64_t acknowledge);
   // Starts the timeout of the credit in use, if there is one.
@@ -93,6 +127,12 @@ class Waiter {
   Result Number(Result result, MonotonicTime now);
   // Sends the first result that this wait has not sent, for a credit.
   Result Send(MonotonicTime now);
+  // Whether Collect() might find something.
+  bool MayBeReady() const;
+  // Whether what is ready shall wait for more.
+  bool Grows(MonotonicTime now);
+  // The next result, if there is one.
+  absl::optional<Result> TakeResult(MonotonicTime now);
 
   Source* const source_;
   bool active_ = false;
@@ -102,7 +142,11 @@ class Waiter {
   std::deque<Result> unacked_;
   std::size_t unacked_events_ = 0;
   std::size_t sent_ = 0;  // of unacked_, how many were sent in this wait
-  MonotonicTime deadline_ = kNever;
+  std::int64_t unacked_bytes_ = 0;
+  std::vector<std::int64_t> returned_;
+  MonotonicTime deadline_ = kNever;   // of the credit in use
+  MonotonicTime batch_at_ = kNever;   // when a growing result is sent
+  MonotonicTime notice_at_ = kNever;  // if nothing is sent before
 };
 
 }  // namespace farpoll::server

@@ -9,9 +9,13 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
+#include <random>
 #include <string>
 #include <vector>
 
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "base/unique_fd.h"
@@ -84,6 +88,21 @@ class ProxyTest : public ServerTest {
   void StartProxy(const FaultSchedule& schedule) {
     proxy_.emplace(folder_.path() + "/p", address().substr(5), schedule);
   }
+  // One that cuts connections by itself. FAULT_SEED in the environment repeats
+  // the faults of the run whose seed_ that was.
+  void StartCutting(std::size_t most_bytes_to_cut) {
+    std::uint64_t seed = 0;
+    const char* const given = std::getenv("FAULT_SEED");
+    if (given == nullptr || !absl::SimpleAtoi(given, &seed)) {
+      seed = std::random_device()();
+    }
+    seed_ = absl::StrCat("FAULT_SEED=", seed);
+    StartProxy({.seed = seed,
+                .least_bytes_to_cut = 300,
+                .most_bytes_to_cut = most_bytes_to_cut,
+                .hold_percent = 1,
+                .longest_hold = absl::Milliseconds(5)});
+  }
   Selector MakeSelector(v1::SelectorKind kind = v1::SELECTOR_KIND_POLL) {
     return *session_->CreateSelector(kind, "far");
   }
@@ -110,6 +129,7 @@ class ProxyTest : public ServerTest {
   absl::optional<FaultProxy> proxy_;
   absl::optional<Session> session_;
   std::vector<Handle> handles_;
+  std::string seed_;
 };
 
 #define INSTANTIATE_PROXY_TESTS(Suite)                                     \

@@ -6,16 +6,13 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
-#include <cstdlib>
 #include <functional>
 #include <future>
-#include <random>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
@@ -27,15 +24,6 @@
 
 namespace farpoll {
 namespace {
-
-// Of this run's faults; FAULT_SEED in the environment repeats a run's.
-std::uint64_t FaultSeed() {
-  std::uint64_t seed = 0;
-  const char* const given = std::getenv("FAULT_SEED");
-  return given != nullptr && absl::SimpleAtoi(given, &seed)
-             ? seed
-             : std::random_device()();
-}
 
 // Writes counters in a thread of its own, as it is asked to.
 class Writer {
@@ -87,17 +75,6 @@ class Writer {
 
 class Cuts : public ProxyTest {
  protected:
-  // A proxy that cuts connections by itself.
-  void StartCutting(std::size_t most_bytes_to_cut) {
-    const std::uint64_t seed = FaultSeed();
-    seed_ = absl::StrCat("FAULT_SEED=", seed);
-    StartProxy({.seed = seed,
-                .least_bytes_to_cut = 300,
-                .most_bytes_to_cut = most_bytes_to_cut,
-                .hold_percent = 1,
-                .longest_hold = absl::Milliseconds(5)});
-  }
-
   // How a game between the writer and the client goes.
   struct Game {
     std::int64_t least_events = 0;
@@ -113,8 +90,6 @@ class Cuts : public ProxyTest {
   // there were events, cuts and connections enough. At the end each write was
   // answered by one event, and each event by one write.
   void Play(Counters& counters, const Game& game);
-
-  std::string seed_;
 };
 
 INSTANTIATE_PROXY_TESTS(Cuts);

@@ -185,7 +185,7 @@ class PythonClientContract:
         self.assertEqual([event.events for event in before], [IN | HUP])
         self.assertEqual(read.data, b"last words")
         self.assertEqual([event.events for event in after], [HUP])
-        self.assertEqual(end.outcome, handle_pb2.READ_OUTCOME_END_OF_FILE)
+        self.assertEqual(end.outcome, event_pb2.READ_OUTCOME_END_OF_FILE)
 
     def test_select_returns_places_in_order_with_duplicates(self):
         reader, writer = self.make_pipe()

@@ -17,6 +17,7 @@
 #include "server/server.h"
 #include "tests/integration/cuts.h"
 #include "tests/integration/peer.h"
+#include "tests/support/stopwatch.h"
 
 namespace farpoll {
 namespace {
@@ -194,6 +195,65 @@ TEST_P(WaitFor, ASelectorThatSomebodyElseTookIsTold) {
   EXPECT_THAT(stream->status(),
               StatusIs(absl::StatusCode::kFailedPrecondition));
   EXPECT_EQ(DetailOf(stream->status()).reason, "WAIT_IN_PROGRESS");
+}
+
+TEST_P(WaitFor, AStreamThatWasTakenOverIsToldAndStaysAway) {
+  StartProxy({});
+  Counters counters(1);
+  Selector selector = MakeSelector();
+  Pass(counters);
+  RegisterAll(selector, Trigger::kEdge);
+  WaitOptions options;
+  options.take_over = true;
+  absl::StatusOr<EventStream> first = Far().WaitFor(options, Hasty());
+  ASSERT_THAT(first, IsOk());
+  counters.Write(0);
+  const WaitResult* result = first->Next();
+  ASSERT_NE(result, nullptr);
+  options.resume_after = WaitPosition{result->position.epoch, 0};
+
+  absl::StatusOr<EventStream> second = selector.WaitFor(options, Hasty());
+  ASSERT_THAT(second, IsOk());
+  result = second->Next();
+
+  ASSERT_NE(result, nullptr) << second->status();
+  EXPECT_EQ(result->events.size(), 1u);
+  EXPECT_EQ(first->Next(), nullptr);
+  EXPECT_THAT(first->status(), StatusIs(absl::StatusCode::kAborted));
+  EXPECT_EQ(DetailOf(first->status()).reason, "TAKEN_OVER");
+}
+
+TEST_P(WaitFor, ANoticeIsNoTimeoutAndMovesNone) {
+  StartProxy({});
+  Counters counters(1);
+  Selector selector = MakeSelector();
+  Pass(counters);
+  RegisterAll(selector, Trigger::kEdge);
+  counters.Write(0);
+  WaitOptions options;
+  options.timeout = absl::Milliseconds(350);
+  options.progress_interval = absl::Milliseconds(100);
+  absl::StatusOr<EventStream> stream = Far().WaitFor(options, Hasty());
+  ASSERT_THAT(stream, IsOk());
+  const WaitResult* result = stream->Next();
+  ASSERT_NE(result, nullptr);
+  EXPECT_EQ(result->events.size(), 1u);
+  const WaitPosition position = result->position;
+
+  const Stopwatch watch;
+  int notices = 0;
+  while ((result = stream->Next()) != nullptr && result->progress) {
+    EXPECT_EQ(result->position.sequence, position.sequence);
+    EXPECT_EQ(result->position.epoch, position.epoch);
+    EXPECT_TRUE(result->events.empty());
+    ++notices;
+  }
+
+  ASSERT_NE(result, nullptr) << stream->status();
+  EXPECT_TRUE(result->events.empty());
+  EXPECT_GE(notices, 2);
+  EXPECT_GE(watch.elapsed(), options.timeout.span());
+  EXPECT_LT(watch.elapsed(), kAtOnce);
 }
 
 TEST_P(WaitFor, ASelectorOrSessionThatIsGoneIsToldAsSuch) {

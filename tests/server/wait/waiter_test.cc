@@ -475,6 +475,124 @@ TEST_F(WaiterTest, SequencesGoOnInTheNextWait) {
   Must(2);
 }
 
+// ---- Taking over.
+
+TEST_F(WaiterTest, AWaitIsTakenOverWhereItIs) {
+  Ready(1, Trigger::kEdge);
+  ASSERT_THAT(Begin({.credits = 1}), IsOk());
+  Must(1);
+  EXPECT_THAT(Begin({.credits = 1}), HasErrno(EBUSY));
+
+  ASSERT_THAT(Begin({.credits = 1, .take_over = true, .resume_after = 0}),
+              IsOk());
+
+  EXPECT_THAT(Must(1), ElementsAre(Saw(1, kIn)));
+}
+
+TEST_F(WaiterTest, ABadTakeoverLeavesTheWaitAsItWas) {
+  Pipe& pipe = Idle(1);
+  ASSERT_THAT(Begin({.credits = 2}), IsOk());
+
+  EXPECT_THAT(Begin({.credits = 0, .take_over = true}), HasErrno(EINVAL));
+  EXPECT_THAT(Begin({.credits = 1, .take_over = true, .resume_after = 9}),
+              HasErrno(EINVAL));
+
+  Write(pipe.writer(), "x");
+  Must(1);
+  EXPECT_TRUE(waiter_.has_credit());
+}
+
+// ---- Results that may grow.
+
+TEST_F(WaiterTest, AResultGrowsForTheTimeAllowed) {
+  Ready(1);
+  Pipe& later = Idle(2);
+  ASSERT_THAT(Begin({.credits = 1, .batch_delay = absl::Milliseconds(5)}),
+              IsOk());
+  EXPECT_EQ(Take(), absl::nullopt);
+  EXPECT_FALSE(waiter_.wants_readiness());
+  EXPECT_EQ(waiter_.deadline(),
+            DeadlineAfter(clock_.Now(), absl::Milliseconds(5)));
+
+  Write(later.writer(), "x");
+  clock_.Advance(absl::Milliseconds(4));
+  EXPECT_EQ(Take(), absl::nullopt);
+  clock_.Advance(absl::Milliseconds(1));
+
+  EXPECT_THAT(Must(1), UnorderedElementsAre(Saw(1, kIn), Saw(2, kIn)));
+}
+
+TEST_F(WaiterTest, AGrowingResultIsInTimeForItsCredit) {
+  Ready(1);
+  ASSERT_THAT(Begin({.credits = 1,
+                     .timeout = absl::Milliseconds(3),
+                     .batch_delay = absl::Milliseconds(5)}),
+              IsOk());
+  EXPECT_EQ(Take(), absl::nullopt);
+
+  clock_.Advance(absl::Milliseconds(3));
+
+  EXPECT_THAT(Must(1), ElementsAre(Saw(1, kIn)));
+}
+
+TEST_F(WaiterTest, WhatIsNoLongerTrueWhenItHasGrownIsNotSent) {
+  Pipe& pipe = Ready(1);
+  ASSERT_THAT(Begin({.credits = 1, .batch_delay = absl::Milliseconds(5)}),
+              IsOk());
+  EXPECT_EQ(Take(), absl::nullopt);
+  Drain(pipe.reader());
+
+  clock_.Advance(absl::Milliseconds(5));
+
+  EXPECT_EQ(Take(), absl::nullopt);
+  EXPECT_TRUE(waiter_.wants_readiness());
+}
+
+// ---- Notices of progress.
+
+TEST_F(WaiterTest, ANoticeFollowsEachSilence) {
+  Ready(1);
+  ASSERT_THAT(Begin({.credits = 1, .progress_interval = absl::Seconds(1)}),
+              IsOk());
+  Must(1);
+  EXPECT_EQ(waiter_.deadline(), DeadlineAfter(clock_.Now(), absl::Seconds(1)));
+  EXPECT_EQ(Take(), absl::nullopt);
+
+  for (int i = 0; i < 3; ++i) {
+    clock_.Advance(absl::Seconds(1));
+    const absl::optional<Result> notice = Take();
+    ASSERT_TRUE(notice.has_value());
+    EXPECT_TRUE(notice->notice);
+    EXPECT_TRUE(notice->empty());
+    EXPECT_EQ(notice->sequence, 1);
+    EXPECT_EQ(notice->sampled_at, clock_.Now());
+    EXPECT_EQ(Take(), absl::nullopt);
+  }
+
+  // It is not kept: the next result follows the last one.
+  ASSERT_THAT(Grant(1, 1), IsOk());
+  EXPECT_THAT(Must(2), ElementsAre(Saw(1, kIn)));
+}
+
+TEST_F(WaiterTest, ANoticeGoesNoFurtherThanWhatWasSent) {
+  Ready(1, Trigger::kEdge);
+  Pipe& other = Idle(2, Trigger::kEdge);
+  ASSERT_THAT(Begin({.credits = 2}), IsOk());
+  Must(1);
+  Write(other.writer(), "x");
+  Must(2);
+  waiter_.End();
+  ASSERT_THAT(Begin({.credits = 1,
+                     .progress_interval = absl::Seconds(1),
+                     .resume_after = 0}),
+              IsOk());
+  Must(1);
+
+  clock_.Advance(absl::Seconds(1));
+
+  EXPECT_EQ(Take().value_or(Result()).sequence, 1);
+}
+
 // ---- A wait of one result.
 
 TEST_F(WaiterTest, TakeOnlyEndsTheWaitInOrderOfRegistration) {
