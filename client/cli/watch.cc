@@ -5,11 +5,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "base/errno_status.h"
 #include "client/cli/describe_values.h"
 #include "client/cli/failure.h"
+#include "client/cli/observe_arguments.h"
 #include "client/cli/spec.h"
 #include "client/cli/verbs.h"
 #include "client/observe_stream.h"
@@ -18,11 +18,9 @@ namespace farpoll::cli {
 namespace {
 
 struct Arguments {
-  std::vector<std::string> names;
-  std::string kinds;
+  ObserveArguments which;
   std::string ready;
   std::string since;
-  std::int32_t rate = 0;
   std::int64_t count = 0;
   bool state = false;
 };
@@ -83,44 +81,20 @@ Json ObservedJson(const v1::ObservedHandle& handle, absl::Time at) {
   return json;
 }
 
-absl::Status AddKinds(const std::string& text, v1::ObserveRequest* request) {
-  for (const absl::string_view word :
-       absl::StrSplit(text, ',', absl::SkipEmpty())) {
-    v1::HandleKind found = v1::HANDLE_KIND_UNSPECIFIED;
-    std::vector<std::string> known;
-    for (int i = 1; v1::HandleKind_IsValid(i); ++i) {
-      known.push_back(KindName(static_cast<v1::HandleKind>(i)));
-      if (known.back() == word) {
-        found = static_cast<v1::HandleKind>(i);
-      }
-    }
-    if (found == v1::HANDLE_KIND_UNSPECIFIED) {
-      return UsageError(absl::StrCat("--kind: '", word, "' is none of ",
-                                     absl::StrJoin(known, ", ")));
-    }
-    request->add_kinds(found);
-  }
-  return absl::OkStatus();
-}
-
 absl::StatusOr<v1::ObserveRequest> RequestIn(const Arguments& arguments) {
-  v1::ObserveRequest request;
-  if (const absl::Status added = AddKinds(arguments.kinds, &request);
-      !added.ok()) {
-    return added;
-  }
-  for (const std::string& name : arguments.names) {
-    request.add_names(name);
+  absl::StatusOr<v1::ObserveRequest> request =
+      ToObserveRequest(arguments.which);
+  if (!request.ok()) {
+    return request;
   }
   if (!arguments.ready.empty()) {
     const absl::StatusOr<Events> bits = ParseBits(arguments.ready);
     if (!bits.ok()) {
       return bits.status();
     }
-    request.set_ready_bits(*bits);
+    request->set_ready_bits(*bits);
   }
-  request.set_max_rate(arguments.rate);
-  request.set_resume_token(arguments.since);
+  request->set_resume_token(arguments.since);
   return request;
 }
 
@@ -175,12 +149,7 @@ absl::Status Run(Runtime& run, const Arguments& arguments) {
 
 Action Declare(Command command) {
   const auto arguments = std::make_shared<Arguments>();
-  command
-      .Add("NAME", arguments->names,
-           "only handles whose name fits; '*' is any number of characters")
-      .Type("HANDLE");
-  command.Add("--kind", arguments->kinds, "only handles of these kinds")
-      .Type("KIND,...");
+  AddObserveArguments(command, arguments->which);
   command
       .Add("--ready", arguments->ready,
            "of changes only those of these bits, beside handles made, closed "
@@ -190,11 +159,6 @@ Action Declare(Command command) {
       .Add("--since", arguments->since,
            "what changed since an interrupted watch")
       .Type("TOKEN");
-  command
-      .Add("--rate", arguments->rate,
-           "how often a second at most a handle is shown (10; 60 at most)")
-      .Positive()
-      .Type("N");
   command.Add("--count", arguments->count, "end after this many lines")
       .Positive()
       .Type("N");
