@@ -167,6 +167,13 @@ void Output::Note(absl::string_view text) const {
   }
 }
 
+void Output::Progress(absl::string_view text) const {
+  constexpr absl::string_view kEraseLine = "\r\033[K";
+  if (!quiet_ && ::isatty(STDERR_FILENO) == 1) {
+    (void)WriteAll(STDERR_FILENO, absl::StrCat(kEraseLine, text));
+  }
+}
+
 absl::Status WriteAll(int fd, absl::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(fd, bytes.data(), bytes.size());

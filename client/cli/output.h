@@ -64,6 +64,9 @@ class Output {
   absl::Status Raw(absl::string_view bytes);
   // A line on standard error, for people; not with --quiet.
   void Note(absl::string_view text) const;
+  // A line of a terminal's standard error that the next one takes the place of;
+  // empty: none any more. Nothing at all where that is no terminal.
+  void Progress(absl::string_view text) const;
 
  private:
   const Format format_;

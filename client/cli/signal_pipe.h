@@ -24,6 +24,8 @@ class SignalPipe {
 
   // Blocks for the next signal; 0 after Stop().
   int Next();
+  // Polls readable while Next() would not block.
+  int fd() const { return read_.get(); }
   // A signal that was caught elsewhere.
   void Push(int signal);
   // Ends the Next() in progress and those to come.

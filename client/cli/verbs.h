@@ -48,6 +48,7 @@ Verb ModifyVerb();      // modify.cc
 Verb UnregisterVerb();  // unregister.cc
 Verb WaitVerb();        // wait.cc
 Verb WatchVerb();       // watch.cc
+Verb TopVerb();         // top.cc
 Verb PollVerb();        // poll.cc
 Verb KeventVerb();      // kevent.cc
 Verb RunVerb();         // run.cc
@@ -60,16 +61,16 @@ Verb HelpVerb();        // help.cc
 
 // In the order in which help shows them.
 inline std::vector<Verb> AllVerbs() {
-  return {DemoVerb(),     SessionVerb(),    PipeVerb(),       SocketPairVerb(),
-          PassVerb(),     ListenVerb(),     AcceptVerb(),     ConnectVerb(),
-          TimerVerb(),    CounterVerb(),    OpenVerb(),       WatchPathVerb(),
-          SpawnVerb(),    ReadVerb(),       WriteVerb(),      TransferVerb(),
-          ShutdownVerb(), CloseVerb(),      KillVerb(),       ResizeVerb(),
-          ListVerb(),     DescribeVerb(),   SelectorVerb(),   RegisterVerb(),
-          ModifyVerb(),   UnregisterVerb(), WaitVerb(),       WatchVerb(),
-          PollVerb(),     KeventVerb(),     RunVerb(),        RpcVerb(),
-          ContextVerb(),  DoctorVerb(),     CompletionVerb(), VersionVerb(),
-          HelpVerb()};
+  return {DemoVerb(),     SessionVerb(),    PipeVerb(),     SocketPairVerb(),
+          PassVerb(),     ListenVerb(),     AcceptVerb(),   ConnectVerb(),
+          TimerVerb(),    CounterVerb(),    OpenVerb(),     WatchPathVerb(),
+          SpawnVerb(),    ReadVerb(),       WriteVerb(),    TransferVerb(),
+          ShutdownVerb(), CloseVerb(),      KillVerb(),     ResizeVerb(),
+          ListVerb(),     DescribeVerb(),   SelectorVerb(), RegisterVerb(),
+          ModifyVerb(),   UnregisterVerb(), WaitVerb(),     WatchVerb(),
+          TopVerb(),      PollVerb(),       KeventVerb(),   RunVerb(),
+          RpcVerb(),      ContextVerb(),    DoctorVerb(),   CompletionVerb(),
+          VersionVerb(),  HelpVerb()};
 }
 
 }  // namespace farpoll::cli

@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -12,6 +14,7 @@
 #include "client/cli/observe_arguments.h"
 #include "client/cli/spec.h"
 #include "client/cli/verbs.h"
+#include "client/cli/watch_summary.h"
 #include "client/observe_stream.h"
 
 namespace farpoll::cli {
@@ -23,6 +26,7 @@ struct Arguments {
   std::string since;
   std::int64_t count = 0;
   bool state = false;
+  bool summary = false;
 };
 
 std::string ChangeName(v1::ObservedChange change) {
@@ -98,25 +102,93 @@ absl::StatusOr<v1::ObserveRequest> RequestIn(const Arguments& arguments) {
   return request;
 }
 
-absl::Status End(Runtime& run, const ObserveStream& stream,
-                 std::int64_t shown) {
-  const int signal = run.interrupt().signal();
-  if (signal == 0) {
-    return DetailOf(stream.status()).reason == "SNAPSHOT_REQUIRED"
-               ? WithHint(stream.status(), "watch again without --since")
-               : stream.status();
+// One watch: what it has shown so far, and what it says at the end.
+class Watch {
+ public:
+  Watch(Runtime& run, const Arguments& arguments)
+      : run_(run),
+        arguments_(arguments),
+        // Lines of changes on a terminal are progress enough.
+        with_progress_(arguments.summary || ::isatty(STDOUT_FILENO) != 1) {}
+
+  absl::Status Run(ObserveStream& stream) {
+    while (const v1::ObserveResponse* const response = stream.Next()) {
+      const absl::Time now = absl::Now();
+      for (const v1::ObservedHandle& handle : response->handles()) {
+        summary_.Add(handle);
+        const absl::Status shown = Show(handle, now);
+        if (!shown.ok() || over()) {
+          return Finish(shown);
+        }
+      }
+      if (with_progress_) {
+        run_.out().Progress(summary_.Counts());
+      }
+    }
+    return Finish(End(stream));
   }
-  std::string said = absl::StrCat("interrupted after ", shown,
-                                  shown == 1 ? " change" : " changes");
-  if (!stream.token().empty()) {
-    absl::StrAppend(&said, "; go on with --since ", stream.token());
+
+ private:
+  bool over() const {
+    return arguments_.count != 0 &&
+           (arguments_.summary ? summary_.changes() : shown_) ==
+               arguments_.count;
   }
-  run.out().Note(said);
-  return Quietly(kExitSignalBase + signal);
-}
+
+  absl::Status Show(const v1::ObservedHandle& handle, absl::Time now) {
+    if (arguments_.summary ||
+        (handle.change() == v1::OBSERVED_CHANGE_PRESENT && !arguments_.state)) {
+      return absl::OkStatus();
+    }
+    ++shown_;
+    return run_.out().Row(
+        ObservedJson(handle, now), {"TIME", "HANDLE", "READY", "CHANGE"},
+        {TimeOfDay(now), NameOrId(handle.name(), handle.handle_id()),
+         ReadyLetters(handle), ChangeText(handle)});
+  }
+
+  // Why the stream ended; of an interrupt, how to go on.
+  absl::Status End(const ObserveStream& stream) const {
+    const int signal = run_.interrupt().signal();
+    if (signal == 0) {
+      return DetailOf(stream.status()).reason == "SNAPSHOT_REQUIRED"
+                 ? WithHint(stream.status(), "watch again without --since")
+                 : stream.status();
+    }
+    if (with_progress_) {
+      run_.out().Progress("");
+    }
+    const std::int64_t count = arguments_.summary ? summary_.changes() : shown_;
+    std::string said = absl::StrCat("interrupted after ", count,
+                                    count == 1 ? " change" : " changes");
+    if (!stream.token().empty()) {
+      absl::StrAppend(&said, "; go on with --since ", stream.token());
+    }
+    run_.out().Note(said);
+    return Quietly(kExitSignalBase + signal);
+  }
+
+  absl::Status Finish(absl::Status why) const {
+    if (with_progress_) {
+      run_.out().Progress("");
+    }
+    if (arguments_.summary) {
+      const absl::Status written =
+          run_.out().List("handles", summary_.ToJson(), summary_.ToTable());
+      return written.ok() ? why : written;
+    }
+    return why;
+  }
+
+  Runtime& run_;
+  const Arguments& arguments_;
+  const bool with_progress_;
+  WatchSummary summary_;
+  std::int64_t shown_ = 0;
+};
 
 absl::Status Run(Runtime& run, const Arguments& arguments) {
-  if (run.out().format() == Format::kJson) {
+  if (run.out().format() == Format::kJson && !arguments.summary) {
     return UsageError("watch has no single document: use -o jsonl");
   }
   const absl::StatusOr<v1::ObserveRequest> request = RequestIn(arguments);
@@ -128,23 +200,7 @@ absl::Status Run(Runtime& run, const Arguments& arguments) {
     return session.status();
   }
   ObserveStream stream = (*session)->Observe(*request);
-  std::int64_t shown = 0;
-  while (const v1::ObserveResponse* const response = stream.Next()) {
-    const absl::Time now = absl::Now();
-    for (const v1::ObservedHandle& handle : response->handles()) {
-      if (handle.change() == v1::OBSERVED_CHANGE_PRESENT && !arguments.state) {
-        continue;
-      }
-      const absl::Status row = run.out().Row(
-          ObservedJson(handle, now), {"TIME", "HANDLE", "READY", "CHANGE"},
-          {TimeOfDay(now), NameOrId(handle.name(), handle.handle_id()),
-           ReadyLetters(handle), ChangeText(handle)});
-      if (!row.ok() || ++shown == arguments.count) {
-        return row;
-      }
-    }
-  }
-  return End(run, stream, shown);
+  return Watch(run, arguments).Run(stream);
 }
 
 Action Declare(Command command) {
@@ -164,6 +220,8 @@ Action Declare(Command command) {
       .Type("N");
   command.AddFlag("--state", arguments->state,
                   "show first what is there already");
+  command.AddFlag("--summary", arguments->summary,
+                  "no lines, but at the end what each handle did in all");
   return [arguments](Runtime& run) { return Run(run, *arguments); };
 }
 
@@ -177,6 +235,7 @@ Verb WatchVerb() {
   farpoll watch 'build.*' --state
   farpoll watch --kind process,pipe-reader --ready r
   farpoll watch -o jsonl --count 10
+  farpoll watch --summary
 )",
           "READY: as in list. CHANGE: +R went up, -R went down, perhaps after "
           "it had come up; byte\ncounts are of all Reads and Writes.\n"
