@@ -194,9 +194,9 @@ TEST_P(DataCuts, AnEdgeLosesNothingEither) {
 }
 
 TEST_P(DataCuts, MessagesArriveWholeAndOnce) {
-  StartCutting(/*most_bytes_to_cut=*/20'000);
+  StartCutting(/*most_bytes_to_cut=*/12'000);
   SCOPED_TRACE(seed_);
-  constexpr int kMessages = 20'000;
+  constexpr int kMessages = 5'000;
   Ends pair(SOCK_SEQPACKET);
   Watch(pair.reader.get(), Trigger::kLevel, 64);
   std::thread writer([&] {
