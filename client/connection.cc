@@ -1,8 +1,21 @@
 #include "client/connection.h"
 
+#include <chrono>
 #include <utility>
 
 namespace farpoll::client {
+
+gpr_timespec ToGpr(MonotonicTime deadline) {
+  if (deadline == kNever) {
+    return gpr_inf_future(GPR_CLOCK_MONOTONIC);
+  }
+  const auto left = deadline - std::chrono::steady_clock::now();
+  return gpr_time_add(
+      gpr_now(GPR_CLOCK_MONOTONIC),
+      gpr_time_from_nanos(
+          std::chrono::duration_cast<std::chrono::nanoseconds>(left).count(),
+          GPR_TIMESPAN));
+}
 
 Connection::Connection(std::shared_ptr<grpc::Channel> channel,
                        std::string address, absl::Duration call_timeout)

@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "base/clock.h"
 #include "base/mutex.h"
 #include "client/passing.h"
 #include "client/pause.h"
@@ -26,6 +27,9 @@
 #include "farpoll/v1/session.grpc.pb.h"
 
 namespace farpoll::client {
+
+// A deadline as gRPC's queues and alarms take it.
+gpr_timespec ToGpr(MonotonicTime deadline);
 
 // Shared by a Client and everything made through it; the last one closes it.
 class Connection {

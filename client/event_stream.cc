@@ -9,6 +9,7 @@
 #include "client/pause.h"
 #include "client/status.h"
 #include "client/wait_call.h"
+#include "client/wait_course.h"
 
 namespace farpoll::client {
 
@@ -25,34 +26,30 @@ class EventStream::State {
 
   const absl::Status& status() const { return status_; }
   WaitPosition position() const { return result_.position; }
-  std::int64_t reconnects() const { return reconnects_; }
+  std::int64_t reconnects() const { return course_.reconnects(); }
 
  private:
   // What there is to do after a call's end.
   enum class Turn { kGoOn, kTimedOut, kOver };
 
-  bool lasts() const { return retry_.has_value(); }
+  bool lasts() const { return course_.lasts(); }
   // Starts a call that goes on after the last result that was handed out. The
   // first is over when nobody answers, which begins a row of attempts.
   void Call(bool first) ABSL_LOCKS_EXCLUDED(mutex_);
   // Notes that the call in progress was answered, if it was; whether it was.
-  // gRPC does not tell a refusal from a wait that is on before the call is
-  // over.
-  bool NoteOn();
+  bool NoteOn() { return course_.NoteOn(call_->on_since()); }
   // How long a step may take that its caller allows `patience`.
   MonotonicTime LimitOf(MonotonicTime patience);
   // Calls again after a pause, if that is of use.
   Turn Recover(MonotonicTime due);
   const WaitResult* End(absl::Status status);
   const WaitResult* HandOut(v1::WaitResponse response);
-  const WaitResult* HandOutNotice(const v1::WaitResponse& response);
   const WaitResult* TimedOut();
 
   const std::shared_ptr<Connection> connection_;
-  const v1::WaitOpen open_;
   const Timeout timeout_;
   const RealClock clock_;
-  absl::optional<Retry> retry_;
+  WaitCourse course_;
   Pause pause_;  // ended: cancelled
 
   Mutex mutex_;
@@ -64,24 +61,16 @@ class EventStream::State {
   bool owed_ = false;  // result_ is to be acknowledged
   // When the result that is waited for is late. A notice changes nothing of it.
   MonotonicTime due_ = kNever;
-  bool noted_ = false;  // that the call in progress was answered
-  bool fresh_ = true;   // the call in progress brought no result yet
-  bool cut_ = false;    // a call before it did
-  bool ever_on_ = false;
   bool over_ = false;
   absl::Status status_;
-  std::int64_t reconnects_ = 0;
 };
 
 EventStream::State::State(std::shared_ptr<Connection> connection,
                           v1::WaitOpen open, Timeout timeout,
                           const absl::optional<RetryOptions>& retry)
     : connection_(std::move(connection)),
-      open_(std::move(open)),
-      timeout_(timeout) {
-  if (retry.has_value()) {
-    retry_.emplace(*retry);
-  }
+      timeout_(timeout),
+      course_(std::move(open), retry) {
   connection_->EndOnCancel(&pause_);
 }
 
@@ -97,18 +86,7 @@ absl::Status EventStream::State::Open() {
 }
 
 void EventStream::State::Call(bool first) {
-  v1::WaitOpen open = open_;
-  if (ever_on_) {
-    open.clear_take_over();
-  }
-  if (result_.position.sequence != 0) {
-    open.mutable_resume_after()->set_epoch(result_.position.epoch);
-    open.mutable_resume_after()->set_sequence(result_.position.sequence);
-  }
-  auto call = std::make_unique<WaitCall>(*connection_, open, !first);
-  noted_ = false;
-  cut_ = cut_ || !fresh_;
-  fresh_ = true;
+  auto call = std::make_unique<WaitCall>(*connection_, course_.Begin(), !first);
   MutexLock lock(&mutex_);
   std::swap(call_, call);
   if (pause_.ended()) {
@@ -116,20 +94,9 @@ void EventStream::State::Call(bool first) {
   }
 }
 
-bool EventStream::State::NoteOn() {
-  if (call_->on_since() == kNever || std::exchange(noted_, true)) {
-    return noted_;
-  }
-  ever_on_ = true;
-  if (lasts()) {
-    retry_->Connected(call_->on_since());
-  }
-  return true;
-}
-
 MonotonicTime EventStream::State::LimitOf(MonotonicTime patience) {
-  return lasts() && !NoteOn() ? std::min(patience, retry_->gives_up_at())
-                              : patience;
+  NoteOn();
+  return std::min(patience, course_.gives_up_at());
 }
 
 void EventStream::State::Cancel() {
@@ -152,22 +119,22 @@ const WaitResult* EventStream::State::Next() {
   const MonotonicTime due = due_;
   // The server knows best when the time is over, so it has longer to say so;
   // but not when it is away, or counts from the time of another attempt.
-  const bool away = lasts() && !NoteOn() && retry_->in_row();
+  NoteOn();
   MonotonicTime patience =
-      away ? due : DeadlineAfter(due, connection_->call_timeout());
+      course_.away() ? due : DeadlineAfter(due, connection_->call_timeout());
   for (;;) {
     v1::WaitResponse response;
     const MonotonicTime limit = LimitOf(patience);
     const WaitCall::Step step = call_->Read(&response, limit);
-    NoteOn();
+    const bool is_on = NoteOn();
     if (step == WaitCall::Step::kDeadline) {
       if (limit == patience) {
         return TimedOut();
       }
-      if (noted_) {
-        continue;  // it is on: there is nothing to give up
+      if (is_on) {
+        continue;  // there is nothing to give up
       }
-      return End(retry_->failure());
+      return End(course_.failure());
     }
     if (step == WaitCall::Step::kOver) {
       switch (Recover(due)) {
@@ -181,22 +148,19 @@ const WaitResult* EventStream::State::Next() {
       }
     }
     if (response.progress()) {
-      return HandOutNotice(response);
+      return HandOut(std::move(response));
     }
     if (response.sequence() == 0) {
       continue;  // the answer to changes: none asked here
     }
-    if (std::exchange(fresh_, false) && cut_) {
-      ++reconnects_;
-    }
-    if (lasts()) {
-      retry_->Succeeded();
-      if (response.timed_out() && due != kNever && clock_.Now() < due) {
-        // Of a credit granted before this call began.
-        result_.position = {response.epoch(), response.sequence()};
-        call_->Grant(response.sequence());
-        continue;
-      }
+    course_.NoteResult();
+    if (lasts() && response.timed_out() && due != kNever &&
+        clock_.Now() < due) {
+      // Of a credit granted before this call began.
+      result_.position = {response.epoch(), response.sequence()};
+      course_.GoOnAfter(result_.position);
+      call_->Grant(response.sequence());
+      continue;
     }
     return HandOut(std::move(response));
   }
@@ -207,19 +171,14 @@ EventStream::State::Turn EventStream::State::Recover(MonotonicTime due) {
     End(absl::CancelledError("the wait was cancelled"));
     return Turn::kOver;
   }
-  if (!lasts()) {
-    End(call_->status());
-    return Turn::kOver;
-  }
   if (call_at_ == kNever) {
-    const MonotonicTime now = clock_.Now();
-    const absl::optional<absl::Duration> pause =
-        retry_->PauseAfter(call_->status(), now);
-    if (!pause.has_value()) {
-      End(Told(call_->status()));
+    const absl::optional<MonotonicTime> next =
+        course_.NextAfter(call_->status(), clock_.Now());
+    if (!next.has_value()) {
+      End(course_.FinalStatus(call_->status()));
       return Turn::kOver;
     }
-    call_at_ = DeadlineAfter(now, *pause);
+    call_at_ = *next;
   }
   pause_.Last(std::min(call_at_, due));
   if (pause_.ended()) {
@@ -240,17 +199,6 @@ const WaitResult* EventStream::State::End(absl::Status status) {
   return nullptr;
 }
 
-const WaitResult* EventStream::State::HandOutNotice(
-    const v1::WaitResponse& response) {
-  // All that was sent until then has been handed out and dealt with.
-  result_.position = {response.epoch(), response.sequence()};
-  result_.sampled_at_ns = response.sampled_at_ns();
-  result_.progress = true;
-  result_.events.clear();
-  result_.kevents.clear();
-  return &result_;
-}
-
 const WaitResult* EventStream::State::TimedOut() {
   result_.events.clear();
   result_.kevents.clear();
@@ -258,17 +206,10 @@ const WaitResult* EventStream::State::TimedOut() {
 }
 
 const WaitResult* EventStream::State::HandOut(v1::WaitResponse response) {
-  result_.position = {response.epoch(), response.sequence()};
-  result_.sampled_at_ns = response.sampled_at_ns();
-  result_.events.clear();
-  for (v1::Event& event : *response.mutable_events()) {
-    result_.events.push_back(EventFromProto(std::move(event)));
-  }
-  result_.kevents.clear();
-  for (const v1::Kevent& kevent : response.kevents()) {
-    result_.kevents.push_back(KeventFromProto(kevent));
-  }
-  owed_ = true;
+  FillResult(std::move(response), &result_);
+  course_.GoOnAfter(result_.position);
+  // Of a notice: all that was sent until then has been dealt with.
+  owed_ = !result_.progress;
   return &result_;
 }
 
@@ -320,26 +261,8 @@ NamedKevent KeventFromProto(const v1::Kevent& kevent) {
 absl::StatusOr<EventStream> EventStream::Open(
     std::shared_ptr<Connection> connection, v1::WaitOpen open,
     const WaitOptions& options, const absl::optional<RetryOptions>& retry) {
-  open.set_credits(options.credits);
-  open.set_max_events(options.max_events);
-  open.set_with_names(true);
-  if (options.resume_after.has_value()) {
-    open.mutable_resume_after()->set_epoch(options.resume_after->epoch);
-    open.mutable_resume_after()->set_sequence(options.resume_after->sequence);
-  }
-  open.set_take_over(options.take_over);
-  if (options.max_batch_delay != absl::ZeroDuration()) {
-    *open.mutable_max_batch_delay() = ToProto(options.max_batch_delay);
-  }
-  if (options.progress_interval.has_value()) {
-    *open.mutable_progress_interval() = ToProto(*options.progress_interval);
-  }
-  const auto wire_timeout = ToProto(options.timeout);
-  if (!wire_timeout.ok()) {
-    return wire_timeout.status();
-  }
-  if (wire_timeout->has_value()) {
-    *open.mutable_timeout() = **wire_timeout;
+  if (const absl::Status filled = FillOpen(options, &open); !filled.ok()) {
+    return filled;
   }
   auto state = std::make_unique<State>(std::move(connection), std::move(open),
                                        options.timeout, retry);

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "client/async_wait.h"
 #include "client/connection.h"
 #include "client/convert.h"
 #include "client/pages.h"
@@ -214,6 +215,20 @@ absl::StatusOr<EventStream> Selector::Wait(const WaitOptions& options) {
 absl::StatusOr<EventStream> Selector::WaitFor(const WaitOptions& options,
                                               const RetryOptions& retry) {
   return EventStream::Open(connection_, ToOpen(), options, retry);
+}
+
+absl::StatusOr<AsyncWait> Selector::WaitAsync(WaitLoop& loop,
+                                              WaitCallbacks callbacks,
+                                              const WaitOptions& options,
+                                              const RetryOptions& retry) {
+  v1::WaitOpen open = ToOpen();
+  if (const absl::Status filled = FillOpen(options, &open); !filled.ok()) {
+    return filled;
+  }
+  auto state = std::make_shared<AsyncWait::State>(
+      loop.core(), connection_, std::move(open), retry, std::move(callbacks));
+  state->Begin();
+  return AsyncWait(std::move(state));
 }
 
 absl::StatusOr<UniqueFd> Selector::Fetch() {

@@ -18,6 +18,7 @@
 #include "base/unique_fd.h"
 #include "client/event_stream.h"
 #include "client/handle.h"
+#include "client/wait_loop.h"
 #include "farpoll/v1/event.pb.h"
 #include "farpoll/v1/selector.pb.h"
 #include "selector/events.h"
@@ -97,6 +98,15 @@ class Selector {
   // tells its caller: EventStream::status().
   //   Errors: INVALID_ARGUMENT (EINVAL) for a timeout that is no number.
   absl::StatusOr<EventStream> WaitFor(const WaitOptions& options = {},
+                                      const RetryOptions& retry = {});
+
+  // As WaitFor(), without a thread that blocks: `loop` calls back. What cannot
+  // be opened is told by on_end. A timeout is told by the server alone, so none
+  // passes while that is away.
+  //   Errors: INVALID_ARGUMENT (EINVAL) for a timeout that is no number.
+  // Ownership: borrows the loop.
+  absl::StatusOr<AsyncWait> WaitAsync(WaitLoop& loop, WaitCallbacks callbacks,
+                                      const WaitOptions& options = {},
                                       const RetryOptions& retry = {});
 
   // A descriptor that polls readable while Poll() or Control() would find

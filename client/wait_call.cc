@@ -6,22 +6,6 @@
 #include "client/status.h"
 
 namespace farpoll::client {
-namespace {
-
-gpr_timespec ToGpr(MonotonicTime deadline) {
-  if (deadline == kNever) {
-    return gpr_inf_future(GPR_CLOCK_MONOTONIC);
-  }
-  const auto left = deadline - std::chrono::steady_clock::now();
-  return gpr_time_add(
-      gpr_now(GPR_CLOCK_MONOTONIC),
-      gpr_time_from_nanos(
-          std::chrono::duration_cast<std::chrono::nanoseconds>(left).count(),
-          GPR_TIMESPAN));
-}
-
-}  // namespace
-
 WaitCall::WaitCall(Connection& connection, const v1::WaitOpen& open,
                    bool patient)
     : call_(connection, absl::InfiniteDuration()),
