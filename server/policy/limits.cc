@@ -71,6 +71,8 @@ constexpr LimitField kFields[] = {
      kMostObjects, "registrations in a selector, and handles in a Select"},
     {"max_session_streams", &Limits::max_session_streams, 1, kMostObjects,
      "waits and streams in progress at once in a session"},
+    {"max_stream_waits", &Limits::max_stream_waits, 1, kMostObjects,
+     "waits in progress at once on one Wait stream"},
     {"max_processes", &Limits::max_processes, 0, kMostObjects,
      "child processes at once, of all sessions, those being ended included"},
     {"max_session_processes", &Limits::max_session_processes, 0, kMostObjects,

@@ -1,9 +1,12 @@
 #include "server/rpc/wait_stream.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "base/errno_status.h"
 #include "server/rpc/convert.h"
 
@@ -27,6 +30,27 @@ absl::Status ReadPace(const v1::WaitOpen& open, Session::WaitRequest* wait) {
     wait->progress_interval = *interval;
   }
   return absl::OkStatus();
+}
+
+// What the session calls the selector; 0 when it is gone by now.
+std::int64_t SelectorIdOf(Session& session, const Reference& selector) {
+  const absl::StatusOr<SelectorInfo> info = session.GetSelector(selector);
+  return info.ok() ? info->id : 0;
+}
+
+void FillResult(const NamedResult& named, v1::WaitResponse* response) {
+  response->set_sequence(named.result.sequence);
+  response->set_timed_out(named.result.timed_out);
+  response->set_progress(named.result.notice);
+  FillEvents(named, response);
+  FillKevents(named, response->mutable_kevents());
+}
+
+// Why a wait of a stream of many is over; it was asked to, if `why` is OK.
+void FillEnd(const absl::Status& why, v1::WaitEnded* ended) {
+  if (!why.ok()) {
+    *ended->mutable_error() = ToItemError(why);
+  }
 }
 
 }  // namespace
@@ -54,53 +78,118 @@ void WaitStream::OnReadDone(bool ok) {
     Pump();  // credits given already are still honoured
     return;
   }
-  // Asked before Serve(): once the answer is there, another thread may send it
-  // and start the next read into request_.
-  const bool answer_first = request_.changes_size() != 0;
-  if (const absl::Status served = Serve(); !served.ok()) {
-    // A wait that ended while its client spoke: OnEnded() tells it why.
-    if (request_.has_open() || DetailOf(served).reason != "CLOSED") {
-      End(served);
-    }
+  const absl::StatusOr<bool> answered = Serve();
+  if (!answered.ok()) {
+    End(answered.status());
     return;
   }
-  if (!answer_first) {
+  if (!*answered) {
     StartRead(&request_);
   }
   Pump();
 }
 
-absl::Status WaitStream::Serve() {
-  std::shared_ptr<Session> session;
-  StreamId wait = 0;
-  {
-    MutexLock lock(&mu_);
-    session = session_;
-    wait = wait_;
+absl::StatusOr<bool> WaitStream::Serve() {
+  if (const absl::Status good = CheckMessage(); !good.ok()) {
+    return good;
   }
-  if ((session == nullptr) != request_.has_open()) {
-    return MakeError(EINVAL, "BAD_WAIT_MESSAGE", "open",
-                     session == nullptr
-                         ? "the first message of a Wait must be `open`"
-                         : "a Wait is opened once");
+  const std::int64_t id = request_.wait_id();
+  const bool opens = request_.has_open();
+  absl::StatusOr<std::shared_ptr<WaitLane>> lane =
+      opens ? Open(request_.open(), id) : lanes_.Find(id);
+  if (!lane.ok() && many_) {
+    v1::WaitResponse answer;
+    answer.set_epoch(epoch_);
+    answer.set_wait_id(id);
+    FillEnd(lane.status(), answer.mutable_ended());
+    Answer(std::move(answer));
+    return true;
   }
-  if (request_.has_open()) {
-    if (const absl::Status opened = Open(request_.open()); !opened.ok()) {
-      return opened;
+  if (!lane.ok()) {
+    return lane.status();
+  }
+  if (*lane == nullptr) {
+    return false;  // its end is told, or on its way
+  }
+  absl::Status status;
+  const bool answered = ServeLane(*lane, &status);
+  // A wait that ended while its client spoke: OnLaneEnded() tells it why.
+  if (!status.ok() && (opens || DetailOf(status).reason != "CLOSED")) {
+    if (!many_) {
+      return status;
     }
+    lanes_.End(*lane, status);
   }
-  const bool grants = request_.has_grant();
-  const v1::WaitGrant grant = request_.grant();
-  if (request_.changes_size() != 0) {
-    if (const absl::Status changed = Change(); !changed.ok()) {
-      return changed;
-    }
-  }
-  return grants ? session->Grant(wait, grant.acknowledge(), grant.credits())
-                : absl::OkStatus();
+  lanes_.Queue(*lane);
+  return answered;
 }
 
-absl::Status WaitStream::Open(const v1::WaitOpen& open) {
+absl::Status WaitStream::CheckMessage() {
+  const std::int64_t id = request_.wait_id();
+  const auto misused = [](absl::string_view field, absl::string_view message) {
+    return MakeError(EINVAL, "BAD_WAIT_MESSAGE", field, message);
+  };
+  if (!opened_ && !request_.has_open()) {
+    return misused("open", "the first message of a Wait must be `open`");
+  }
+  if (opened_ && !many_ && request_.has_open()) {
+    return misused("open", "a Wait is opened once");
+  }
+  if (opened_ && !many_ && request_.has_close()) {
+    return misused("close", "a stream of one wait is closed by its client");
+  }
+  if (!opened_) {
+    many_ = id != 0;
+  }
+  const bool good = !many_                ? id == 0
+                    : request_.has_open() ? id > last_id_
+                                          : id > 0 && id <= last_id_;
+  if (!good) {
+    return MakeError(
+        EINVAL, "BAD_WAIT_ID", "wait_id",
+        absl::StrCat("wait_id is ", id, "; ",
+                     !many_ ? "a stream of one wait has 0"
+                     : request_.has_open()
+                         ? "each wait has a larger one than those before"
+                         : "no wait of this stream ever had it"));
+  }
+  opened_ = true;
+  last_id_ = std::max(last_id_, id);
+  return absl::OkStatus();
+}
+
+bool WaitStream::ServeLane(const std::shared_ptr<WaitLane>& lane,
+                           absl::Status* status) {
+  const bool grants = request_.has_grant();
+  const v1::WaitGrant grant = request_.grant();
+  const bool closes = request_.has_close();
+  v1::WaitResponse answer;
+  answer.set_epoch(epoch_);
+  answer.set_wait_id(lane->id());
+  const bool tells_opened = many_ && request_.has_open();
+  if (tells_opened) {
+    answer.mutable_opened()->set_selector_id(
+        SelectorIdOf(lane->session(), ToReference(request_.open().selector())));
+  }
+  if (request_.changes_size() != 0) {
+    *status = Change(*lane, &answer);
+  }
+  const bool answered = tells_opened || answer.change_results_size() != 0;
+  if (answered) {
+    Answer(std::move(answer));
+  }
+  if (status->ok() && grants) {
+    *status = lane->session().Grant(lane->wait(), grant.acknowledge(),
+                                    grant.credits());
+  }
+  if (closes) {
+    lanes_.End(lane, absl::OkStatus());
+  }
+  return answered;
+}
+
+absl::StatusOr<std::shared_ptr<WaitLane>> WaitStream::Open(
+    const v1::WaitOpen& open, std::int64_t id) {
   const absl::StatusOr<Timeout> timeout = ToTimeout(open);
   if (!timeout.ok()) {
     return timeout.status();
@@ -126,24 +215,28 @@ absl::Status WaitStream::Open(const v1::WaitOpen& open) {
     }
     wait.resume_after = open.resume_after().sequence();
   }
-  if (const absl::Status good = ReadPace(open, &wait); !good.ok()) {
+  absl::Status good = ReadPace(open, &wait);
+  good.Update(lanes_.CheckRoom((*session)->limits()));
+  if (!good.ok()) {
     return good;
   }
-  const absl::StatusOr<StreamId> id = (*session)->BeginWait(
-      wait, std::static_pointer_cast<WaitSink>(shared_from_this()));
-  if (!id.ok()) {
-    return id.status();
+  const auto lane = std::make_shared<WaitLane>(
+      std::static_pointer_cast<WaitLane::Owner>(shared_from_this()), id,
+      *std::move(session));
+  const absl::StatusOr<StreamId> begun =
+      lane->session().BeginWait(wait, std::static_pointer_cast<WaitSink>(lane));
+  if (!begun.ok()) {
+    return begun.status();
   }
-  {
-    MutexLock lock(&mu_);
-    session_ = *std::move(session);
-    wait_ = *id;
-    announce_ = true;
-  }
-  return absl::OkStatus();
+  lane->Begin(*begun);
+  lanes_.Add(lane);
+  MutexLock lock(&mu_);
+  announce_ = !many_;  // else `opened` says so
+  return lane;
 }
 
-absl::Status WaitStream::Change() {
+absl::Status WaitStream::Change(const WaitLane& lane,
+                                v1::WaitResponse* answer) {
   std::vector<farpoll::server::Change> changes;
   for (const v1::Change& item : request_.changes()) {
     absl::StatusOr<farpoll::server::Change> change = ToChange(item);
@@ -152,51 +245,61 @@ absl::Status WaitStream::Change() {
     }
     changes.push_back(*std::move(change));
   }
-  MutexLock lock(&mu_);
   const absl::StatusOr<std::vector<ChangeOutcome>> outcomes =
-      session_->ApplyInWait(wait_, changes);
+      lane.session().ApplyInWait(lane.wait(), changes);
   if (!outcomes.ok()) {
     return outcomes.status();
   }
-  change_response_.emplace();
-  change_response_->set_epoch(epoch_);
   for (const ChangeOutcome& outcome : *outcomes) {
-    Fill(outcome, change_response_->add_change_results());
+    Fill(outcome, answer->add_change_results());
   }
   return absl::OkStatus();
 }
 
-void WaitStream::OnReady() { Pump(); }
+void WaitStream::Answer(v1::WaitResponse answer) {
+  MutexLock lock(&mu_);
+  answer_ = std::move(answer);
+}
+
+void WaitStream::OnLaneReady(const std::shared_ptr<WaitLane>& lane) {
+  lanes_.Queue(lane);
+  Pump();
+}
+
+void WaitStream::OnLaneEnded(const std::shared_ptr<WaitLane>& lane,
+                             absl::Status why) {
+  // A server that stops ends streams as a whole.
+  if (lane->id() == 0 || absl::IsUnavailable(why)) {
+    End(why);
+    return;
+  }
+  lanes_.End(lane, std::move(why));
+  Pump();
+}
 
 bool WaitStream::NextResponse() {
-  std::shared_ptr<Session> session;
-  StreamId wait = 0;
   absl::optional<v1::WaitResponse> answer;
   {
     MutexLock lock(&mu_);
-    answer = std::exchange(change_response_, absl::nullopt);
-    session = session_;
-    wait = wait_;
+    answer = std::exchange(answer_, absl::nullopt);
   }
   if (answer.has_value()) {
     response_ = *std::move(answer);
     StartRead(&request_);
     return true;
   }
-  if (session == nullptr) {
-    return false;
-  }
-  const absl::optional<NamedResult> named = session->TakeResult(wait);
-  if (!named.has_value()) {
+  const absl::optional<WaitLanes::Turn> turn = lanes_.Next();
+  if (!turn.has_value()) {
     return false;
   }
   response_.Clear();
   response_.set_epoch(epoch_);
-  response_.set_sequence(named->result.sequence);
-  response_.set_timed_out(named->result.timed_out);
-  response_.set_progress(named->result.notice);
-  FillEvents(*named, &response_);
-  FillKevents(*named, response_.mutable_kevents());
+  response_.set_wait_id(turn->lane->id());
+  if (turn->result.has_value()) {
+    FillResult(*turn->result, &response_);
+  } else {
+    FillEnd(turn->why, response_.mutable_ended());
+  }
   return true;
 }
 
@@ -211,8 +314,6 @@ void WaitStream::Pump() {
     writing_ = true;
   }
   for (;;) {
-    std::shared_ptr<Session> session;
-    StreamId wait = 0;
     bool reads_done = false;
     bool announce = false;
     {
@@ -222,8 +323,6 @@ void WaitStream::Pump() {
         finished_ = true;
         break;
       }
-      session = session_;
-      wait = wait_;
       reads_done = reads_done_;
       announce = std::exchange(announce_, false);
     }
@@ -234,8 +333,7 @@ void WaitStream::Pump() {
       StartWrite(&response_);  // OnWriteDone() goes on
       return;
     }
-    const bool over =
-        reads_done && (session == nullptr || !session->HasCredit(wait));
+    const bool over = reads_done && !lanes_.HaveCredit();
     MutexLock lock(&mu_);
     if (over && !end_.has_value()) {
       end_ = absl::OkStatus();
@@ -272,36 +370,19 @@ void WaitStream::OnCancel() {
   End(absl::CancelledError("the client cancelled the wait"));
 }
 
-void WaitStream::OnEnded(absl::Status why) { End(why); }
-
 void WaitStream::End(const absl::Status& status) {
-  std::shared_ptr<Session> session;
-  StreamId wait = 0;
   {
     MutexLock lock(&mu_);
     if (!end_.has_value()) {
       end_ = status;
     }
-    session = session_;
-    wait = wait_;
   }
-  if (session != nullptr) {
-    session->EndWait(wait);
-  }
+  lanes_.EndWaits();
   Pump();
 }
 
 void WaitStream::OnDone() {
-  std::shared_ptr<Session> session;
-  StreamId wait = 0;
-  {
-    MutexLock lock(&mu_);
-    session = session_;
-    wait = wait_;
-  }
-  if (session != nullptr) {
-    session->EndWait(wait);
-  }
+  lanes_.EndWaits();
   self_.reset();
 }
 
