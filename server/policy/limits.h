@@ -42,7 +42,7 @@ struct Limits {
   std::int64_t max_listen_backlog = 4096;
   std::int64_t max_events = 1024;
   std::int64_t max_credits = 64;
-  std::int64_t max_unacked_events = 256;
+  std::int64_t max_unacked_events = 2048;
   std::int64_t max_event_bytes = 64 << 10;
   std::int64_t max_result_bytes = 256 << 10;
   std::int64_t max_unacked_bytes = 1 << 20;

@@ -11,6 +11,14 @@
 #include "server/session/session_parts.h"
 
 namespace farpoll::server {
+namespace {
+
+// A result of a stream has at most such a part of the events that may be
+// unacknowledged, so that the message which is being sent is small beside what
+// is kept.
+constexpr std::size_t kResultShare = 16;
+
+}  // namespace
 
 absl::StatusOr<StreamId> Session::BeginWait(const WaitRequest& request,
                                             std::weak_ptr<WaitSink> sink) {
@@ -59,17 +67,20 @@ absl::StatusOr<StreamId> Session::BeginWaitLocked(
   if (!id.ok()) {
     return id;
   }
-  const auto max_events = static_cast<std::size_t>(
+  const auto asked = static_cast<std::size_t>(
       request.max_events == 0 ? limits.max_events : request.max_events);
+  const auto unacked = static_cast<std::size_t>(limits.max_unacked_events);
+  // The one result of a Poll is not kept, and is sent whole.
+  const std::size_t max_events =
+      request.single
+          ? asked
+          : std::min(asked, std::max<std::size_t>(unacked / kResultShare, 1));
   const absl::Status begun = entry.waiter->Begin(
       WaitOptions{
           .credits = request.credits,
           .max_credits = limits.max_credits,
           .max_events = max_events,
-          .max_unacked_events =
-              request.single
-                  ? max_events  // whose one result is not kept
-                  : static_cast<std::size_t>(limits.max_unacked_events),
+          .max_unacked_events = request.single ? max_events : unacked,
           .max_result_bytes = request.single ? 0 : limits.max_result_bytes,
           .max_unacked_bytes = limits.max_unacked_bytes,
           .timeout = *timeout,

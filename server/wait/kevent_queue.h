@@ -72,7 +72,7 @@ class KeventQueue final : public Source {
   std::size_t size() const override { return notes_.size(); }
   bool Has(std::int64_t handle_id) const override;
   void Collect(std::size_t max_events, Result* result) override;
-  void SetQuiet(bool quiet, const std::deque<Result>& standing) override;
+  void SetQuiet(bool quiet, const std::vector<Result>& standing) override;
   void Acknowledge(const Result& result) override;
   void Restore(const Result& result, TargetOf target_of) override;
   void HandleClosed(std::int64_t handle_id) override;

@@ -106,7 +106,7 @@ void KeventQueue::Unsilence(Note& note) {
   (void)ApplyLocal(Again(note.asked, ev::kEnable), &note);
 }
 
-void KeventQueue::SetQuiet(bool quiet, const std::deque<Result>& standing) {
+void KeventQueue::SetQuiet(bool quiet, const std::vector<Result>& standing) {
   if (quiet == quiet_) {
     return;
   }

@@ -332,7 +332,7 @@ void Selector::Unmute(Slot& slot) {
   (void)interest_->Remove(std::exchange(slot.token, 0));
 }
 
-void Selector::SetQuiet(bool quiet, const std::deque<Result>& standing) {
+void Selector::SetQuiet(bool quiet, const std::vector<Result>& standing) {
   if (quiet == quiet_) {
     return;
   }

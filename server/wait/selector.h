@@ -96,7 +96,7 @@ class Selector final : public Source {
     return by_handle_.contains(handle_id);
   }
   void Collect(std::size_t max_events, Result* result) override;
-  void SetQuiet(bool quiet, const std::deque<Result>& standing) override;
+  void SetQuiet(bool quiet, const std::vector<Result>& standing) override;
   void Acknowledge(const Result& result) override;
   void Restore(const Result& result, TargetOf target_of) override;
   void HandleClosed(std::int64_t handle_id) override;

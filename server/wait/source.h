@@ -9,7 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "base/readiness_mark.h"
@@ -60,7 +60,7 @@ class Source {
   // Whether a level-triggered registration falls silent when it is collected,
   // until Acknowledge(); that is what more than one result on the way needs.
   // `standing` are the results that are on the way now.
-  virtual void SetQuiet(bool quiet, const std::deque<Result>& standing) = 0;
+  virtual void SetQuiet(bool quiet, const std::vector<Result>& standing) = 0;
 
   // The client has dealt with the result: what is in it may be reported again.
   virtual void Acknowledge(const Result& result) = 0;

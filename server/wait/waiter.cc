@@ -86,6 +86,7 @@ void Waiter::End() {
   deadline_ = kNever;
   batch_at_ = kNever;
   notice_at_ = kNever;
+  quiet_ = false;
   source_->SetQuiet(false, {});
 }
 
@@ -96,8 +97,8 @@ absl::Status Waiter::Grant(std::int64_t acknowledge, std::int64_t credits,
   }
   const auto sent_end = unacked_.begin() + static_cast<std::ptrdiff_t>(sent_);
   const auto left = std::count_if(unacked_.begin(), sent_end,
-                                  [acknowledge](const Result& result) {
-                                    return result.sequence > acknowledge;
+                                  [acknowledge](const KeptResult& result) {
+                                    return result.sequence() > acknowledge;
                                   });
   const absl::Status good =
       CheckCredits(credits, credits_ + left, options_.max_credits);
@@ -125,8 +126,18 @@ void Waiter::ReturnBytes(const Result& result) {
   }
 }
 
-std::deque<Result> Waiter::TakeUnacked() {
-  std::deque<Result> lost = std::exchange(unacked_, {});
+std::vector<Result> Waiter::UnpackUnacked() const {
+  std::vector<Result> results;
+  results.reserve(unacked_.size());
+  for (const KeptResult& kept : unacked_) {
+    results.push_back(kept.Unpack());
+  }
+  return results;
+}
+
+std::vector<Result> Waiter::TakeUnacked() {
+  std::vector<Result> lost = UnpackUnacked();
+  unacked_.clear();
   unacked_events_ = 0;
   unacked_bytes_ = 0;
   sent_ = 0;
@@ -139,12 +150,13 @@ std::deque<Result> Waiter::TakeUnacked() {
 void Waiter::GiveUp() { TakeUnacked(); }
 
 void Waiter::Forget(std::int64_t acknowledge) {
-  while (!unacked_.empty() && unacked_.front().sequence <= acknowledge) {
-    unacked_events_ -= unacked_.front().size();
-    SettleBytes(unacked_.front());
-    unacked_bytes_ -= static_cast<std::int64_t>(unacked_.front().bytes);
-    source_->Acknowledge(unacked_.front());
+  while (!unacked_.empty() && unacked_.front().sequence() <= acknowledge) {
+    const Result result = unacked_.front().Unpack();
     unacked_.pop_front();
+    unacked_events_ -= result.size();
+    SettleBytes(result);
+    unacked_bytes_ -= static_cast<std::int64_t>(result.bytes);
+    source_->Acknowledge(result);
     sent_ -= std::min<std::size_t>(sent_, 1);
   }
 }
@@ -154,10 +166,11 @@ void Waiter::StartCredit(MonotonicTime now) {
 }
 
 void Waiter::UpdateQuiet() {
-  if (credits_ + static_cast<std::int64_t>(sent_) <= 1) {
+  if (quiet_ || credits_ + static_cast<std::int64_t>(sent_) <= 1) {
     return;  // once on, it stays on for this wait
   }
-  source_->SetQuiet(true, unacked_);
+  quiet_ = true;
+  source_->SetQuiet(true, UnpackUnacked());
 }
 
 std::size_t Waiter::Room() const {
@@ -172,14 +185,15 @@ Result Waiter::Number(Result result, MonotonicTime now) {
   result.sampled_at = now;
   unacked_events_ += result.size();
   unacked_bytes_ += static_cast<std::int64_t>(result.bytes);
-  unacked_.push_back(std::move(result));
-  return Send(now);
+  unacked_.emplace_back(result);
+  CountSent(now);
+  return result;
 }
 
-Result Waiter::Send(MonotonicTime now) {
+void Waiter::CountSent(MonotonicTime now) {
+  ++sent_;
   --credits_;
   StartCredit(now);
-  return unacked_[sent_++];
 }
 
 bool Waiter::MayBeReady() const {
@@ -206,7 +220,9 @@ absl::optional<Result> Waiter::TakeResult(MonotonicTime now) {
     return absl::nullopt;
   }
   if (sent_ < unacked_.size()) {
-    return Send(now);
+    const KeptResult& kept = unacked_[sent_];
+    CountSent(now);
+    return kept.Unpack();
   }
   if (HasByteRoom() && Grows(now)) {
     return absl::nullopt;
@@ -232,8 +248,8 @@ absl::optional<Result> Waiter::Take(MonotonicTime now) {
     result.emplace();
     result->notice = true;
     result->sampled_at = now;
-    result->sequence =
-        sent_ < unacked_.size() ? unacked_[sent_].sequence - 1 : last_sequence_;
+    result->sequence = sent_ < unacked_.size() ? unacked_[sent_].sequence() - 1
+                                               : last_sequence_;
   }
   if (result.has_value() && active_) {
     notice_at_ = DeadlineAfter(now, options_.progress_interval);

@@ -18,6 +18,7 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "base/clock.h"
+#include "server/wait/kept_result.h"
 #include "server/wait/result.h"
 #include "server/wait/source.h"
 
@@ -112,8 +113,9 @@ class Waiter {
   }
   // Gives back the bytes that a result took along.
   void ReturnBytes(const Result& result);
+  std::vector<Result> UnpackUnacked() const;
   // Takes back all that was not acknowledged, with its bytes.
-  std::deque<Result> TakeUnacked();
+  std::vector<Result> TakeUnacked();
   // Drops acknowledged results from the front.
   void Forget(std::int64_t acknowledge);
   // Starts the timeout of the credit in use, if there is one.
@@ -125,8 +127,8 @@ class Waiter {
   std::size_t Room() const;
   // Gives a new result its number and sends it.
   Result Number(Result result, MonotonicTime now);
-  // Sends the first result that this wait has not sent, for a credit.
-  Result Send(MonotonicTime now);
+  // The first result that this wait has not sent goes out now, for a credit.
+  void CountSent(MonotonicTime now);
   // Whether Collect() might find something.
   bool MayBeReady() const;
   // Whether what is ready shall wait for more.
@@ -136,10 +138,11 @@ class Waiter {
 
   Source* const source_;
   bool active_ = false;
+  bool quiet_ = false;  // what the source was told in this wait
   WaitOptions options_;
   std::int64_t credits_ = 0;
   std::int64_t last_sequence_ = 0;
-  std::deque<Result> unacked_;
+  std::deque<KeptResult> unacked_;
   std::size_t unacked_events_ = 0;
   std::size_t sent_ = 0;  // of unacked_, how many were sent in this wait
   std::int64_t unacked_bytes_ = 0;
