@@ -95,14 +95,16 @@ absl::StatusOr<bool> WaitStream::Serve() {
   }
   const std::int64_t id = request_.wait_id();
   const bool opens = request_.has_open();
+  StreamId begun = 0;
   absl::StatusOr<std::shared_ptr<WaitLane>> lane =
-      opens ? Open(request_.open(), id) : lanes_.Find(id);
+      opens ? Open(request_.open(), id, &begun) : lanes_.Find(id);
   if (!lane.ok() && many_) {
     v1::WaitResponse answer;
     answer.set_epoch(epoch_);
     answer.set_wait_id(id);
     FillEnd(lane.status(), answer.mutable_ended());
-    Answer(std::move(answer));
+    MutexLock lock(&mu_);
+    answer_ = std::move(answer);
     return true;
   }
   if (!lane.ok()) {
@@ -112,7 +114,7 @@ absl::StatusOr<bool> WaitStream::Serve() {
     return false;  // its end is told, or on its way
   }
   absl::Status status;
-  const bool answered = ServeLane(*lane, &status);
+  const bool answered = ServeLane(*lane, begun, &status);
   // A wait that ended while its client spoke: OnLaneEnded() tells it why.
   if (!status.ok() && (opens || DetailOf(status).reason != "CLOSED")) {
     if (!many_) {
@@ -159,7 +161,7 @@ absl::Status WaitStream::CheckMessage() {
 }
 
 bool WaitStream::ServeLane(const std::shared_ptr<WaitLane>& lane,
-                           absl::Status* status) {
+                           StreamId begun, absl::Status* status) {
   const bool grants = request_.has_grant();
   const v1::WaitGrant grant = request_.grant();
   const bool closes = request_.has_close();
@@ -171,12 +173,20 @@ bool WaitStream::ServeLane(const std::shared_ptr<WaitLane>& lane,
     answer.mutable_opened()->set_selector_id(
         SelectorIdOf(lane->session(), ToReference(request_.open().selector())));
   }
-  if (request_.changes_size() != 0) {
-    *status = Change(*lane, &answer);
-  }
-  const bool answered = tells_opened || answer.change_results_size() != 0;
-  if (answered) {
-    Answer(std::move(answer));
+  bool answered = false;
+  {
+    // The answer goes before whatever comes of what it answers.
+    MutexLock lock(&mu_);
+    if (begun != 0) {
+      lane->Begin(begun);
+    }
+    if (request_.changes_size() != 0) {
+      *status = Change(*lane, &answer);
+    }
+    answered = tells_opened || answer.change_results_size() != 0;
+    if (answered) {
+      answer_ = std::move(answer);
+    }
   }
   if (status->ok() && grants) {
     *status = lane->session().Grant(lane->wait(), grant.acknowledge(),
@@ -189,7 +199,7 @@ bool WaitStream::ServeLane(const std::shared_ptr<WaitLane>& lane,
 }
 
 absl::StatusOr<std::shared_ptr<WaitLane>> WaitStream::Open(
-    const v1::WaitOpen& open, std::int64_t id) {
+    const v1::WaitOpen& open, std::int64_t id, StreamId* begun) {
   const absl::StatusOr<Timeout> timeout = ToTimeout(open);
   if (!timeout.ok()) {
     return timeout.status();
@@ -223,12 +233,12 @@ absl::StatusOr<std::shared_ptr<WaitLane>> WaitStream::Open(
   const auto lane = std::make_shared<WaitLane>(
       std::static_pointer_cast<WaitLane::Owner>(shared_from_this()), id,
       *std::move(session));
-  const absl::StatusOr<StreamId> begun =
+  const absl::StatusOr<StreamId> wait_id =
       lane->session().BeginWait(wait, std::static_pointer_cast<WaitSink>(lane));
-  if (!begun.ok()) {
-    return begun.status();
+  if (!wait_id.ok()) {
+    return wait_id.status();
   }
-  lane->Begin(*begun);
+  *begun = *wait_id;
   lanes_.Add(lane);
   MutexLock lock(&mu_);
   announce_ = !many_;  // else `opened` says so
@@ -256,11 +266,6 @@ absl::Status WaitStream::Change(const WaitLane& lane,
   return absl::OkStatus();
 }
 
-void WaitStream::Answer(v1::WaitResponse answer) {
-  MutexLock lock(&mu_);
-  answer_ = std::move(answer);
-}
-
 void WaitStream::OnLaneReady(const std::shared_ptr<WaitLane>& lane) {
   lanes_.Queue(lane);
   Pump();
@@ -279,16 +284,19 @@ void WaitStream::OnLaneEnded(const std::shared_ptr<WaitLane>& lane,
 
 bool WaitStream::NextResponse() {
   absl::optional<v1::WaitResponse> answer;
+  absl::optional<WaitLanes::Turn> turn;
   {
     MutexLock lock(&mu_);
     answer = std::exchange(answer_, absl::nullopt);
+    if (!answer.has_value()) {
+      turn = lanes_.Next();
+    }
   }
   if (answer.has_value()) {
     response_ = *std::move(answer);
     StartRead(&request_);
     return true;
   }
-  const absl::optional<WaitLanes::Turn> turn = lanes_.Next();
   if (!turn.has_value()) {
     return false;
   }

@@ -56,15 +56,16 @@ class WaitStream final
   absl::StatusOr<bool> Serve();
   // Whether `request_` may come now, with the id that it has.
   absl::Status CheckMessage();
+  // Opens lane `id` with the wait `begun`, which ServeLane() is to begin.
   absl::StatusOr<std::shared_ptr<WaitLane>> Open(const v1::WaitOpen& open,
-                                                 std::int64_t id);
-  // Does what `request_` says of `lane`; whether an answer is on its way.
-  bool ServeLane(const std::shared_ptr<WaitLane>& lane, absl::Status* status);
+                                                 std::int64_t id,
+                                                 StreamId* begun);
+  // Does what `request_` says of `lane`; whether an answer is on its way, and
+  // another thread may read the next message into `request_`.
+  bool ServeLane(const std::shared_ptr<WaitLane>& lane, StreamId begun,
+                 absl::Status* status);
   // Applies the changes of `request_` and appends what became of them.
   absl::Status Change(const WaitLane& lane, v1::WaitResponse* answer);
-  // Has `answer` written next, and then the next message read: `request_` is
-  // not to be touched any more.
-  void Answer(v1::WaitResponse answer);
   // Ends the stream with `status`, once; a write in flight goes first.
   void End(const absl::Status& status);
   // Writes what is to be written next, or finishes, unless a write is in
