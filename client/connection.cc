@@ -81,7 +81,7 @@ void Connection::Cancel() {
 void Connection::SetLimit(grpc::ClientContext& context, absl::Duration limit) {
   // Beyond a year a deadline means nothing, and would overflow the clock.
   if (limit < absl::Hours(24 * 365)) {
-    context.set_deadline(absl::ToChronoTime(absl::Now() + limit));
+    context.set_deadline(ToGpr(DeadlineAfter(RealClock().Now(), limit)));
   }
 }
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-#include "absl/time/clock.h"
+#include "base/clock.h"
 #include "base/errno_status.h"
 #include "client/connection.h"
 #include "client/session.h"
@@ -69,7 +69,9 @@ absl::StatusOr<std::string> Session::ReadAll(Handle& handle,
     return registered;
   }
   const bool bounded = timeout.kind() == Timeout::Kind::kFinite;
-  const absl::Time end = absl::Now() + timeout.span();
+  const RealClock clock;
+  const MonotonicTime end =
+      bounded ? DeadlineAfter(clock.Now(), timeout.span()) : kNever;
   std::string all;
   for (;;) {
     absl::StatusOr<ReadResult> result = handle.Read();
@@ -88,7 +90,8 @@ absl::StatusOr<std::string> Session::ReadAll(Handle& handle,
       continue;
     }
     const auto ready = selector->Poll(
-        bounded ? Timeout(std::max(end - absl::Now(), absl::ZeroDuration()))
+        bounded ? Timeout(std::max(absl::FromChrono(end - clock.Now()),
+                                   absl::ZeroDuration()))
                 : timeout);
     if (!ready.ok()) {
       return ready.status();

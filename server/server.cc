@@ -14,6 +14,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "base/clock.h"
 #include "base/errno_status.h"
 #include "server/accept/peers.h"
 #include "server/authority/authority.h"
@@ -238,7 +239,7 @@ void Server::Rooms::Shutdown(absl::Duration grace) {
   if (served) {
     Say("server.stopping", {{"grace", absl::FormatDuration(grace)}});
   }
-  const absl::Time deadline = absl::Now() + grace;
+  const MonotonicTime deadline = DeadlineAfter(RealClock().Now(), grace);
   // Those who watch its health are told first, and look for another server.
   if (served) {
     if (auto* const health = grpc_server_->GetHealthCheckService()) {
@@ -250,12 +251,13 @@ void Server::Rooms::Shutdown(absl::Duration grace) {
   passing_.Close();
   if (served) {
     heartbeat_.reset();
-    grpc_server_->Shutdown(std::chrono::system_clock::now() +
-                           absl::ToChronoMilliseconds(grace));
+    grpc_server_->Shutdown(
+        gpr_time_from_millis(absl::ToInt64Milliseconds(grace), GPR_TIMESPAN));
     grpc_server_->Wait();
   }
   sessions_->EndAll();
-  children_.EndAll(std::max(deadline - absl::Now(), absl::ZeroDuration()));
+  children_.EndAll(std::max(absl::FromChrono(deadline - RealClock().Now()),
+                            absl::ZeroDuration()));
   reactor_.reset();
   grpc_server_.reset();
   if (served) {

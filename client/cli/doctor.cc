@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "base/clock.h"
 #include "base/version.h"
 #include "client/cli/describe_values.h"
 #include "client/cli/failure.h"
@@ -82,7 +83,7 @@ absl::Status Run(Runtime& run) {
   if (!client.ok()) {
     return client.status();
   }
-  const absl::Time start = absl::Now();
+  const MonotonicTime start = RealClock().Now();
   const absl::StatusOr<v1::GetServerResponse> server = (*client)->GetServer();
   if (!server.ok()) {
     return server.status();
@@ -92,7 +93,8 @@ absl::Status Run(Runtime& run) {
       {"ok", "server",
        absl::StrCat(run.settings().address.value, ", up ",
                     FormatSpan(client::FromProto(server->uptime())),
-                    ", answered in ", FormatSpan(absl::Now() - start))});
+                    ", answered in ",
+                    FormatSpan(absl::FromChrono(RealClock().Now() - start)))});
   findings.push_back(CheckApiLevel(*server));
   findings.push_back(CheckClock(*server));
   findings.push_back(CheckRoom(*server));

@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "base/clock.h"
 #include "base/errno_status.h"
 #include "base/fnv.h"
 #include "client/cli/describe_values.h"
@@ -64,7 +64,7 @@ class Follower {
 
   absl::Status Run(EventStream& stream) {
     for (;;) {
-      const absl::Time asked = absl::Now();
+      const MonotonicTime asked = RealClock().Now();
       const WaitResult* result = stream.Next();
       if (result == nullptr) {
         return End(stream);
@@ -77,8 +77,8 @@ class Follower {
       if (!shown.ok() || over_) {
         return shown;
       }
-      const absl::Duration pause =
-          pace_.After(result->events, absl::Now() - asked);
+      const absl::Duration pause = pace_.After(
+          result->events, absl::FromChrono(RealClock().Now() - asked));
       if (pause > absl::ZeroDuration()) {
         PauseFor(run_, pause);
       }

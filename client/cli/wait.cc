@@ -8,7 +8,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
+#include "base/clock.h"
 #include "client/cli/describe_values.h"
 #include "client/cli/failure.h"
 #include "client/cli/follow.h"
@@ -77,11 +77,12 @@ absl::Status RunSelect(Runtime& run, Session& session,
 }
 
 // What is left of a wait that began at `start`.
-Timeout Left(Timeout whole, absl::Time start) {
+Timeout Left(Timeout whole, MonotonicTime start) {
   return whole.forever()
              ? whole
-             : Timeout(std::max(absl::ZeroDuration(),
-                                whole.span() - (absl::Now() - start)));
+             : Timeout(std::max(
+                   absl::ZeroDuration(),
+                   whole.span() - absl::FromChrono(RealClock().Now() - start)));
 }
 
 // Waits until `least` handles were seen ready, each at least once.
@@ -103,7 +104,7 @@ absl::Status WaitFor(Runtime& run, Session& session,
     }
   }
   const Timeout whole = run.timeout_or(Timeout::Forever());
-  const absl::Time start = absl::Now();
+  const MonotonicTime start = RealClock().Now();
   std::vector<client::Event> seen;
   while (seen.size() < least) {
     const auto events = selector->Poll(Left(whole, start));
