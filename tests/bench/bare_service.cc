@@ -25,7 +25,8 @@ void AddEvent(Response* response, std::int64_t handle_id = 1) {
 }  // namespace
 
 // A Wait. Its opening says what to send: with one credit an event for each
-// Push(), with more as much as the client takes, max_events to a message.
+// Push(), with more as much as the client takes, max_events to a message. The
+// first of its changes says how many bytes each event brings.
 class BareService::Stream final
     : public grpc::ServerBidiReactor<v1::WaitRequest, v1::WaitResponse> {
  public:
@@ -34,11 +35,15 @@ class BareService::Stream final
     StartRead(&request_);
   }
 
-  // Sends the next message; false while the last one is on its way.
-  bool Send() {
+  // Sends the next message, with `bytes` if there are some; false while the
+  // last one is on its way.
+  bool Send(const std::string& bytes = "") {
     const std::lock_guard lock(mutex_);
     if (writing_ || ended_) {
       return ended_;
+    }
+    if (!bytes.empty()) {
+      response_.mutable_events(0)->mutable_data()->set_data(bytes);
     }
     writing_ = true;
     response_.set_sequence(response_.sequence() + 1);
@@ -81,6 +86,11 @@ class BareService::Stream final
     floods_ = request_.open().credits() > 1;
     for (int i = 0; i == 0 || i < request_.open().max_events(); ++i) {
       AddEvent(&response_, floods_ ? 1000 + i : 1);
+      if (request_.changes_size() != 0) {
+        response_.mutable_events(i)->mutable_data()->set_data(std::string(
+            static_cast<std::size_t>(request_.changes(0).add().read_bytes()),
+            'x'));
+      }
     }
     StartSendInitialMetadata();
     service_->Add(this);
@@ -134,10 +144,10 @@ grpc::ServerBidiReactor<v1::WaitRequest, v1::WaitResponse>* BareService::Wait(
   return new Stream(this);
 }
 
-void BareService::Push() {
+void BareService::Push(const std::string& bytes) {
   const std::lock_guard lock(mutex_);
   for (Stream* const stream : streams_) {
-    while (!stream->Send()) {
+    while (!stream->Send(bytes)) {
       std::this_thread::yield();
     }
   }

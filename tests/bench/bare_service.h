@@ -30,8 +30,8 @@ class BareService final : public v1::SelectorService::CallbackService {
   grpc::ServerBidiReactor<v1::WaitRequest, v1::WaitResponse>* Wait(
       grpc::CallbackServerContext* context) override;
 
-  // Sends one event on each open stream.
-  void Push();
+  // Sends one event on each open stream, with these bytes.
+  void Push(const std::string& bytes = "");
   bool streaming();
 
  private:

@@ -1,5 +1,5 @@
 // tests/bench/service_bench.cc: room: tests. The service beside bare gRPC with
-// the same messages: G1 to G9 of docs/performance.md.
+// the same messages: G1 to G9 and D1 of docs/performance.md.
 //   ./bazelw run -c opt //tests/bench:service_bench -- --json FILE --only G3
 #include <iostream>
 #include <string>
@@ -19,7 +19,7 @@ struct Family {
 constexpr Family kFamilies[] = {
     {"G1", BenchPush},     {"G2", BenchRegister}, {"G3", BenchPressure},
     {"G4 G5", BenchCrowd}, {"G6", BenchSilence},  {"G7", BenchBrokers},
-    {"G8", BenchStalled},  {"G9", BenchReady},
+    {"G8", BenchStalled},  {"G9", BenchReady},    {"D1", BenchData},
 };
 
 int Main(int argc, char** argv) {

@@ -58,6 +58,11 @@ inline constexpr char kStallFlag[] = "--stall";
 int StallBeside(const std::string& address, const std::string& session,
                 const std::string& credits);
 
+// ---- data_cases.cc
+
+// D1: events that bring their data.
+void BenchData(Report& report);
+
 }  // namespace farpoll
 
 #endif  // FARPOLL_TESTS_BENCH_SERVICE_CASES_H_
