@@ -6,6 +6,7 @@
 #include "absl/strings/str_split.h"
 #include "client/cli/describe_values.h"
 #include "client/cli/failure.h"
+#include "client/convert.h"
 
 namespace farpoll::cli {
 namespace {
@@ -40,6 +41,10 @@ void AddObserveArguments(Command command, ObserveArguments& arguments) {
   command.Add("--kind", arguments.kinds, "only handles of these kinds")
       .Type("KIND,...");
   command
+      .Add("--selector", arguments.selectors,
+           "only handles registered with one of these selectors")
+      .Type("SELECTOR,...");
+  command
       .Add("--rate", arguments.rate,
            "how often a second at most a handle is shown (10; 60 at most)")
       .Positive()
@@ -55,6 +60,10 @@ absl::StatusOr<v1::ObserveRequest> ToObserveRequest(
   }
   for (const std::string& name : arguments.names) {
     request.add_names(name);
+  }
+  for (const absl::string_view selector :
+       absl::StrSplit(arguments.selectors, ',', absl::SkipEmpty())) {
+    *request.add_selectors() = client::SelectorRefOf(selector);
   }
   request.set_max_rate(arguments.rate);
   return request;

@@ -16,10 +16,11 @@ namespace farpoll::cli {
 struct ObserveArguments {
   std::vector<std::string> names;
   std::string kinds;
+  std::string selectors;
   std::int32_t rate = 0;
 };
 
-// Adds NAME..., --kind and --rate to a verb's arguments.
+// Adds NAME..., --kind, --selector and --rate to a verb's arguments.
 void AddObserveArguments(Command command, ObserveArguments& arguments);
 
 // Errors: UsageError.

@@ -85,7 +85,8 @@ void TopModel::Apply(const v1::ObserveResponse& response, bool anew,
 }
 
 void TopModel::Take(const v1::ObservedHandle& handle, MonotonicTime now) {
-  if (handle.change() == v1::OBSERVED_CHANGE_CLOSED) {
+  if (handle.change() == v1::OBSERVED_CHANGE_CLOSED ||
+      handle.change() == v1::OBSERVED_CHANGE_LEFT) {
     rows_.erase(handle.handle_id());
     all_.Add(now, 1, 0);
     return;

@@ -76,6 +76,9 @@ Json ObservedJson(const v1::ObservedHandle& handle, absl::Time at) {
   json["change"] = ChangeName(handle.change());
   json["ready"] = Words(static_cast<Events>(handle.ready()));
   json["readyChanged"] = Words(static_cast<Events>(handle.ready_changed()));
+  json["registrations"] = handle.registrations();
+  json["registeredEvents"] =
+      Words(static_cast<Events>(handle.registered_events()));
   json["bytesRead"] = absl::StrCat(handle.bytes_read());
   json["bytesWritten"] = absl::StrCat(handle.bytes_written());
   if (handle.has_exit()) {
@@ -108,6 +111,7 @@ class Watch {
   Watch(Runtime& run, const Arguments& arguments)
       : run_(run),
         arguments_(arguments),
+        in_snapshot_(arguments.since.empty()),
         // Lines of changes on a terminal are progress enough.
         with_progress_(arguments.summary || ::isatty(STDOUT_FILENO) != 1) {}
 
@@ -121,6 +125,7 @@ class Watch {
           return Finish(shown);
         }
       }
+      in_snapshot_ = in_snapshot_ && response->token().empty();
       if (with_progress_) {
         run_.out().Progress(summary_.Counts());
       }
@@ -136,8 +141,9 @@ class Watch {
   }
 
   absl::Status Show(const v1::ObservedHandle& handle, absl::Time now) {
-    if (arguments_.summary ||
-        (handle.change() == v1::OBSERVED_CHANGE_PRESENT && !arguments_.state)) {
+    const bool is_of_snapshot =
+        in_snapshot_ && handle.change() == v1::OBSERVED_CHANGE_PRESENT;
+    if (arguments_.summary || (is_of_snapshot && !arguments_.state)) {
       return absl::OkStatus();
     }
     ++shown_;
@@ -182,6 +188,7 @@ class Watch {
 
   Runtime& run_;
   const Arguments& arguments_;
+  bool in_snapshot_;
   const bool with_progress_;
   WatchSummary summary_;
   std::int64_t shown_ = 0;

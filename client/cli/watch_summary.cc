@@ -23,6 +23,8 @@ void WatchSummary::Add(const v1::ObservedHandle& handle) {
   }
   if (handle.change() == v1::OBSERVED_CHANGE_CLOSED) {
     line.last = "closed";
+  } else if (handle.change() == v1::OBSERVED_CHANGE_LEFT) {
+    line.last = "left";
   } else {
     line.read = handle.bytes_read() - line.read_before;
     line.written = handle.bytes_written() - line.written_before;

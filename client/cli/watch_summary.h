@@ -33,7 +33,7 @@ class WatchSummary {
   struct Line {
     std::string name;
     std::string kind;
-    std::string last;  // "R"; "closed"
+    std::string last;  // "R"; "closed"; "left"
     std::int64_t id = 0;
     std::int64_t changes = 0;
     std::int64_t read = 0;  // bytes, since the watch began

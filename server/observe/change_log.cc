@@ -1,6 +1,7 @@
 #include "server/observe/change_log.h"
 
 #include <limits>
+#include <utility>
 
 namespace farpoll::server {
 
@@ -26,6 +27,34 @@ void ChangeLog::Make(const HandleSample& sample) {
   Touch(state);
   state.made = sequence_;
   state.exited = sample.exit.has_value() ? sequence_ : 0;
+  NoteRegistrations(state, sample);
+}
+
+void ChangeLog::NoteRegistrations(ObservedState& state,
+                                  const HandleSample& sample) {
+  std::vector<RegistrationSpan> before = std::move(state.registered);
+  state.registered.clear();
+  auto old = before.begin();  // both are in order of the selectors' ids
+  const auto end_before = [&](std::int64_t selector_id) {
+    for (; old != before.end() && old->selector_id < selector_id; ++old) {
+      old->ended = sequence_;
+      state.unregistered.push_back(*old);
+    }
+  };
+  for (const SampledRegistration& now : sample.registrations) {
+    end_before(now.selector_id);
+    const bool stands =
+        old != before.end() && old->selector_id == now.selector_id;
+    state.registered.push_back(
+        stands ? *old++
+               : RegistrationSpan{.selector_id = now.selector_id,
+                                  .began = sequence_});
+  }
+  end_before(std::numeric_limits<std::int64_t>::max());
+  while (state.unregistered.size() > ObservedState::kMostEnded) {
+    state.forgotten_end = state.unregistered.front().ended;
+    state.unregistered.erase(state.unregistered.begin());
+  }
 }
 
 void ChangeLog::Update(ObservedState& state, const HandleSample& sample) {
@@ -42,6 +71,7 @@ void ChangeLog::Update(ObservedState& state, const HandleSample& sample) {
   if (sample.exit.has_value() && state.exited == 0) {
     state.exited = sequence_;
   }
+  NoteRegistrations(state, sample);
   state.sample = sample;
 }
 

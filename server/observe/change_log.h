@@ -23,14 +23,34 @@
 
 namespace farpoll::server {
 
+// For how long a selector had a handle registered, in sequences.
+struct RegistrationSpan {
+  std::int64_t selector_id = 0;
+  std::int64_t began = 0;
+  std::int64_t ended = 0;  // 0: it has not
+
+  bool StoodAt(std::int64_t sequence) const {
+    return began <= sequence && (ended == 0 || ended > sequence);
+  }
+};
+
 // A handle as the last sample saw it, and when what of it changed.
 struct ObservedState {
+  // Ended registrations that are remembered, the latest ones.
+  static constexpr std::size_t kMostEnded = 8;
+
   HandleSample sample;
   bool closed = false;
   std::int64_t made = 0;
   std::int64_t changed = 0;
   std::int64_t exited = 0;                    // 0: its process has not ended
   std::array<std::int64_t, 16> bits_at = {};  // of each bit; 0: never
+
+  // Those that stand, and those that ended, in the order of their ends.
+  std::vector<RegistrationSpan> registered;
+  std::vector<RegistrationSpan> unregistered;
+  // When the latest of those ended that are forgotten.
+  std::int64_t forgotten_end = 0;
 
   // The bits that changed after `sequence`.
   Events BitsChangedAfter(std::int64_t sequence) const;
@@ -63,6 +83,9 @@ class ChangeLog {
   void Touch(ObservedState& state);
   void Make(const HandleSample& sample);
   void Update(ObservedState& state, const HandleSample& sample);
+  // Notes which registrations of `sample` are new to the state, and which of
+  // the state's have ended; as of the last sequence.
+  void NoteRegistrations(ObservedState& state, const HandleSample& sample);
   void Close(ObservedState& state);
 
   const std::size_t max_closed_;

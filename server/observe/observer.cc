@@ -109,6 +109,39 @@ absl::StatusOr<absl::optional<ObserveFrame>> Observer::Take(
   return absl::optional<ObserveFrame>(std::move(frame));
 }
 
+absl::optional<ObservedChange::What> Observer::InSight(
+    const ObservedState& state) const {
+  using What = ObservedChange::What;
+  const std::vector<std::int64_t>& asked = options_.filter.selectors;
+  const auto count = [&](const std::vector<RegistrationSpan>& spans,
+                         const auto& counts) {
+    return std::any_of(
+        spans.begin(), spans.end(), [&](const RegistrationSpan& span) {
+          return counts(span) && std::find(asked.begin(), asked.end(),
+                                           span.selector_id) != asked.end();
+        });
+  };
+  const auto stood = [this](const RegistrationSpan& span) {
+    return span.StoodAt(known_);
+  };
+  const bool is_new = state.made > known_;
+  const bool was = !is_new && (state.forgotten_end > known_ ||
+                               count(state.registered, stood) ||
+                               count(state.unregistered, stood));
+  const bool is = count(state.registered, [](const auto&) { return true; });
+  if (snapshot_ ? !is || state.closed : !is && !was) {
+    return absl::nullopt;
+  }
+  if (state.closed) {
+    return was ? absl::make_optional(What::kClosed) : absl::nullopt;
+  }
+  return snapshot_ ? What::kPresent
+         : !is     ? What::kLeft
+         : is_new  ? What::kMade
+         : !was    ? What::kPresent
+                   : What::kChanged;
+}
+
 absl::optional<ObservedChange> Observer::Judge(
     const ObservedState& state) const {
   using What = ObservedChange::What;
@@ -124,6 +157,13 @@ absl::optional<ObservedChange> Observer::Judge(
                 : state.closed ? What::kClosed
                 : is_new       ? What::kMade
                                : What::kChanged;
+  if (!options_.filter.selectors.empty()) {
+    const absl::optional<What> what = InSight(state);
+    if (!what.has_value()) {
+      return absl::nullopt;
+    }
+    change.what = *what;
+  }
   const Events asked = options_.filter.bits;
   if (change.what == What::kChanged && asked != 0 &&
       (change.bits_changed & asked) == 0 && state.exited <= known_) {

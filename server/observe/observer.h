@@ -28,9 +28,10 @@ namespace farpoll::server {
 
 // Which handles and changes an observer is told of.
 struct ObserveFilter {
-  std::vector<HandleKind> kinds;   // empty: all
-  std::vector<std::string> names;  // patterns; empty: all
-  Events bits = 0;                 // 0: every change
+  std::vector<HandleKind> kinds;             // empty: all
+  std::vector<std::string> names;            // patterns; empty: all
+  Events bits = 0;                           // 0: every change
+  std::vector<std::int64_t> selectors = {};  // ids; empty: all handles
 
   bool Admits(const HandleSample& handle) const;
 };
@@ -48,7 +49,7 @@ struct ObserveOptions {
 };
 
 struct ObservedChange {
-  enum class What { kPresent, kMade, kChanged, kClosed };
+  enum class What { kPresent, kMade, kChanged, kClosed, kLeft };
   What what = What::kPresent;
   HandleSample handle;
   Events bits_changed = 0;  // since the round before
@@ -86,6 +87,11 @@ class Observer {
   };
 
   bool BookmarkIsDue(MonotonicTime now) const;
+  // What became of a handle since `known_` for one who sees those alone that
+  // are registered with the selectors asked for; none when it was never in
+  // sight. Errors are on the side of telling.
+  absl::optional<ObservedChange::What> InSight(
+      const ObservedState& state) const;
   // What it is told of a handle, if anything.
   absl::optional<ObservedChange> Judge(const ObservedState& state) const;
 

@@ -38,6 +38,13 @@ absl::StatusOr<std::unique_ptr<Observing>> Observers::Observe(
   if (!options.ok()) {
     return options.status();
   }
+  for (const Reference& selector : request.selectors) {
+    const absl::StatusOr<SelectorInfo> info = session->GetSelector(selector);
+    if (!info.ok()) {
+      return info.status();
+    }
+    options->filter.selectors.push_back(info->id);
+  }
   absl::optional<ObservePlace> resume;
   if (!request.resume_token.empty()) {
     const absl::StatusOr<ObservePlace> place = ParseToken(request.resume_token);

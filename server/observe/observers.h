@@ -57,7 +57,8 @@ class Observers {
 
   // Begins to observe `session`. `sink` is kept weakly, and may be called
   // before this returns.
-  //   Errors: those of CheckRequest, ParseToken and Session::AttachStream;
+  //   Errors: those of CheckRequest, ParseToken, Session::GetSelector and
+  //     Session::AttachStream;
   //     INVALID_ARGUMENT (BAD_TOKEN); OUT_OF_RANGE (SNAPSHOT_REQUIRED): the
   //     token is of another session or another run of the server.
   absl::StatusOr<std::unique_ptr<Observing>> Observe(

@@ -18,6 +18,7 @@ constexpr std::int64_t kUsualRate = 10;
 constexpr std::int64_t kMostRate = 60;
 constexpr std::size_t kMostKinds = 16;
 constexpr std::size_t kMostPatterns = 16;
+constexpr std::size_t kMostSelectors = 16;
 constexpr std::size_t kLongestPattern = 64;  // that of a name
 constexpr std::int64_t kEveryBit = 0x3fff;
 constexpr absl::Duration kLeastInterval = absl::Milliseconds(100);
@@ -69,6 +70,10 @@ absl::StatusOr<ObserveOptions> CheckRequest(const ObserveRequest& request) {
   good.Update(CheckPatterns(request.names));
   if (!good.ok()) {
     return good;
+  }
+  if (request.selectors.size() > kMostSelectors) {
+    return Bad("BAD_SELECTORS", "selectors",
+               absl::StrCat("more than ", kMostSelectors, " selectors"));
   }
   if (request.max_rate < 0 || request.max_rate > kMostRate) {
     return Bad("BAD_RATE", "max_rate",

@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "server/observe/observer.h"
+#include "server/session/reference.h"
 
 namespace farpoll::server {
 
@@ -20,15 +21,16 @@ namespace farpoll::server {
 struct ObserveRequest {
   std::vector<std::int64_t> kinds;
   std::vector<std::string> names;
+  std::vector<Reference> selectors;
   std::int64_t ready_bits = 0;
   std::int64_t max_rate = 0;
   std::string resume_token;
   absl::optional<absl::Duration> bookmark_interval;
 };
 
-// All but the token.
+// All but the token and which selectors are meant.
 //   Errors: INVALID_ARGUMENT (EINVAL: BAD_RATE, BAD_KIND, BAD_PATTERN,
-//     BAD_EVENTS, BAD_INTERVAL), with the field as subject.
+//     BAD_SELECTORS, BAD_EVENTS, BAD_INTERVAL), with the field as subject.
 absl::StatusOr<ObserveOptions> CheckRequest(const ObserveRequest& request);
 
 // A place in a log. Logs of a server have numbers, servers have epochs.

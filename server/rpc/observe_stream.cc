@@ -11,6 +11,9 @@ absl::StatusOr<ObserveRequest> FromProto(const v1::ObserveRequest& request) {
   ObserveRequest asked;
   asked.kinds.assign(request.kinds().begin(), request.kinds().end());
   asked.names.assign(request.names().begin(), request.names().end());
+  for (const v1::SelectorRef& selector : request.selectors()) {
+    asked.selectors.push_back(ToReference(selector));
+  }
   asked.ready_bits = request.ready_bits();
   asked.max_rate = request.max_rate();
   asked.resume_token = request.resume_token();
@@ -35,6 +38,8 @@ v1::ObservedChange ToProto(ObservedChange::What what) {
       return v1::OBSERVED_CHANGE_CHANGED;
     case ObservedChange::What::kClosed:
       return v1::OBSERVED_CHANGE_CLOSED;
+    case ObservedChange::What::kLeft:
+      return v1::OBSERVED_CHANGE_LEFT;
   }
   return v1::OBSERVED_CHANGE_UNSPECIFIED;
 }
@@ -51,6 +56,13 @@ void Fill(const ObservedChange& change, v1::ObservedHandle* handle) {
   if (change.handle.exit.has_value()) {
     Fill(*change.handle.exit, handle->mutable_exit());
   }
+  const auto& registrations = change.handle.registrations;
+  handle->set_registrations(static_cast<std::int32_t>(registrations.size()));
+  Events asked = 0;
+  for (const SampledRegistration& registration : registrations) {
+    asked |= registration.asked;
+  }
+  handle->set_registered_events(asked);
 }
 
 }  // namespace

@@ -118,6 +118,7 @@ class Session : public std::enable_shared_from_this<Session> {
   absl::StatusOr<std::vector<HandleInfo>> ListHandles(std::int64_t after,
                                                       std::size_t count);
   // As ListHandles, with less of each and one poll(2) for all of them.
+  // Registrations are as they were when the first page was asked for.
   absl::StatusOr<std::vector<HandleSample>> SampleHandles(std::int64_t after,
                                                           std::size_t count);
   // The limits that the session was made with.
@@ -366,6 +367,8 @@ class Session : public std::enable_shared_from_this<Session> {
   std::size_t RegistrationsOf(std::int64_t handle_id) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Target TargetOf(std::int64_t handle_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Goes over the registrations of all selectors, if any changed since.
+  void SampleRegistrations() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   absl::StatusOr<SelectorEntry*> AddSelector(SelectorKind kind,
                                              absl::string_view name,
@@ -471,6 +474,11 @@ class Session : public std::enable_shared_from_this<Session> {
   absl::flat_hash_map<std::string, std::int64_t> selector_names_
       ABSL_GUARDED_BY(mu_);
   std::int64_t hidden_selectors_ ABSL_GUARDED_BY(mu_) = 0;
+  // Counts the changes of registrations, and how many of them are sampled.
+  std::int64_t registration_changes_ ABSL_GUARDED_BY(mu_) = 0;
+  std::int64_t sampled_changes_ ABSL_GUARDED_BY(mu_) = 0;
+  absl::flat_hash_map<std::int64_t, std::vector<SampledRegistration>>
+      sampled_registrations_ ABSL_GUARDED_BY(mu_);  // by handle
   // Everything that holds the lease; waits are streams too.
   absl::flat_hash_map<StreamId, std::weak_ptr<StreamSink>> streams_
       ABSL_GUARDED_BY(mu_);

@@ -352,6 +352,29 @@ absl::StatusOr<std::vector<HandleInfo>> Session::ListHandles(
   return list;
 }
 
+void Session::SampleRegistrations() {
+  if (sampled_changes_ == registration_changes_) {
+    return;
+  }
+  sampled_changes_ = registration_changes_;
+  sampled_registrations_.clear();
+  for (const auto& [selector_id, entry] : selectors_) {
+    if (entry->hidden) {
+      continue;
+    }
+    const std::int64_t id = selector_id;
+    entry->source->VisitRegistrations(
+        [&](std::int64_t handle_id,
+            Events asked) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+          auto& registrations = sampled_registrations_[handle_id];
+          if (registrations.empty() || registrations.back().selector_id != id) {
+            registrations.push_back({.selector_id = id});
+          }
+          registrations.back().asked |= asked;
+        });
+  }
+}
+
 absl::StatusOr<std::vector<HandleSample>> Session::SampleHandles(
     std::int64_t after, std::size_t count) {
   MutexLock lock(&mu_);
@@ -362,6 +385,9 @@ absl::StatusOr<std::vector<HandleSample>> Session::SampleHandles(
   for (auto it = handles_.upper_bound(after);
        it != handles_.end() && handles.size() < count; ++it) {
     handles.push_back(&it->second);
+  }
+  if (after == 0) {
+    SampleRegistrations();
   }
   const std::vector<Events> ready = SampleReadiness(handles);
   std::vector<HandleSample> samples;
@@ -376,6 +402,10 @@ absl::StatusOr<std::vector<HandleSample>> Session::SampleHandles(
                        .bytes_written = handle.bytes_written});
     if (handle.process != nullptr && (ready[i] & kIn) != 0) {
       samples.back().exit = ExitOf(handle.fd.get());
+    }
+    const auto registered = sampled_registrations_.find(handle.id);
+    if (registered != sampled_registrations_.end()) {
+      samples.back().registrations = registered->second;
     }
   }
   return samples;

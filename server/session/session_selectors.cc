@@ -47,6 +47,7 @@ absl::StatusOr<Session::SelectorEntry*> Session::AddSelector(
   entry->kind = kind;
   entry->name = std::string(name);
   entry->hidden = hidden;
+  entry->source->CountChanges(&registration_changes_);
   entry->waiter = std::make_unique<Waiter>(entry->source);
   const absl::StatusOr<Reactor::WatchId> watch =
       context_.reactor->Watch(entry->source->fd(), WakeCallback(entry->id));
@@ -158,6 +159,7 @@ void Session::EraseSelector(std::int64_t id) {
   selector_names_.erase(entry.name);
   hidden_selectors_ -= entry.hidden ? 1 : 0;
   context_.account->weak_handles.Return(entry.weak_taken);
+  ++registration_changes_;
   selectors_.erase(it);
 }
 

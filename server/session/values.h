@@ -80,6 +80,15 @@ struct HandleInfo {
 };
 
 // What of a handle changes by itself, as an observer sees it.
+// That a selector has a handle registered, and what for.
+struct SampledRegistration {
+  std::int64_t selector_id = 0;
+  Events asked = 0;
+
+  friend bool operator==(const SampledRegistration&,
+                         const SampledRegistration&) = default;
+};
+
 struct HandleSample {
   std::int64_t id = 0;
   std::string name;
@@ -88,6 +97,8 @@ struct HandleSample {
   std::int64_t bytes_read = 0;
   std::int64_t bytes_written = 0;
   absl::optional<ExitStatus> exit = {};  // of a process that has ended
+  // One for each selector, in order of their ids.
+  std::vector<SampledRegistration> registrations = {};
 
   friend bool operator==(const HandleSample&, const HandleSample&) = default;
 };

@@ -29,6 +29,20 @@ bool NeedsDescriptor(std::int16_t filter) {
          filter == evfilt::kSignal;
 }
 
+// What a filter asks for, in poll(2)'s terms.
+Events AskedBy(std::int16_t filter) {
+  switch (filter) {
+    case evfilt::kRead:
+      return kIn;
+    case evfilt::kWrite:
+      return kOut;
+    case evfilt::kExcept:
+      return kPriority;
+    default:
+      return 0;
+  }
+}
+
 std::string NameOf(const Kevent& change) {
   return absl::StrCat(change.ident, ",", FilterToString(change.filter));
 }
@@ -247,6 +261,7 @@ absl::StatusOr<std::int64_t> KeventQueue::Apply(const Kevent& asked,
     return ended;
   }
   if (fresh != nullptr) {
+    CountChange();
     notes_.emplace(name, std::move(fresh));
   }
   note->silent = note->silent && !rearms;
@@ -301,12 +316,21 @@ absl::StatusOr<std::vector<TakenKevent>> ApplyInTurn(
   return entries;
 }
 
+void KeventQueue::VisitRegistrations(Visit visit) const {
+  for (const auto& [name, note] : notes_) {
+    if (note->handle_id != 0) {
+      visit(note->handle_id, AskedBy(note->asked.filter));
+    }
+  }
+}
+
 KeventQueue::Note* KeventQueue::Find(const Name& name) {
   const auto it = notes_.find(name);
   return it == notes_.end() ? nullptr : it->second.get();
 }
 
 void KeventQueue::Erase(const Name& name) {
+  CountChange();
   const auto it = notes_.find(name);
   Release(*it->second);
   notes_.erase(it);

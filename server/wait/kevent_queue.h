@@ -71,6 +71,7 @@ class KeventQueue final : public Source {
   int fd() const override { return fd_; }
   std::size_t size() const override { return notes_.size(); }
   bool Has(std::int64_t handle_id) const override;
+  void VisitRegistrations(Visit visit) const override;
   void Collect(std::size_t max_events, Result* result) override;
   void SetQuiet(bool quiet, const std::vector<Result>& standing) override;
   void Acknowledge(const Result& result) override;

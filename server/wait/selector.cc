@@ -77,6 +77,7 @@ absl::Status Selector::AddSlot(const Registration& registration,
 void Selector::Insert(std::unique_ptr<Slot> slot) {
   const std::int64_t handle_id = slot->registration.handle_id;
   handle_by_order_.emplace(slot->registration.order, handle_id);
+  CountChange();
   const Slot& added =
       *by_handle_.emplace(handle_id, std::move(slot)).first->second;
   ClaimBytes(added);
@@ -137,6 +138,7 @@ absl::StatusOr<std::int64_t> Selector::Modify(std::int64_t handle_id,
       !good.ok()) {
     return good;
   }
+  CountChange();
   slot.registration.asked = *events;
   slot.registration.trigger = interest.trigger;
   slot.registration.cookie = interest.cookie;
@@ -176,6 +178,7 @@ void Selector::HandleClosed(std::int64_t handle_id) {
 }
 
 void Selector::Erase(std::int64_t handle_id) {
+  CountChange();
   const auto it = by_handle_.find(handle_id);
   ForgetRecheck(*it->second);
   if (it->second->token != 0) {
@@ -191,6 +194,12 @@ void Selector::Erase(std::int64_t handle_id) {
   DisarmReturned(handle_id);
   handle_by_order_.erase(it->second->registration.order);
   by_handle_.erase(it);
+}
+
+void Selector::VisitRegistrations(Visit visit) const {
+  for (const auto& [handle_id, slot] : by_handle_) {
+    visit(handle_id, slot->registration.asked);
+  }
 }
 
 const Registration* Selector::Find(std::int64_t handle_id) const {

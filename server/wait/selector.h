@@ -95,6 +95,7 @@ class Selector final : public Source {
   bool Has(std::int64_t handle_id) const override {
     return by_handle_.contains(handle_id);
   }
+  void VisitRegistrations(Visit visit) const override;
   void Collect(std::size_t max_events, Result* result) override;
   void SetQuiet(bool quiet, const std::vector<Result>& standing) override;
   void Acknowledge(const Result& result) override;

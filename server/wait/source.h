@@ -53,6 +53,14 @@ class Source {
   // Whether the handle is registered.
   virtual bool Has(std::int64_t handle_id) const = 0;
 
+  // Calls `visit` for each registration of a handle, with what it asks for in
+  // poll(2)'s terms; a kqueue's filters of one handle come one by one.
+  using Visit = absl::FunctionRef<void(std::int64_t handle_id, Events asked)>;
+  virtual void VisitRegistrations(Visit visit) const = 0;
+  // Has every change of what VisitRegistrations() says counted up there, from
+  // now on; borrowed for as long as this lives.
+  void CountChanges(std::int64_t* changes) { changes_ = changes; }
+
   // Takes what is ready, at most `max_events`, into a result that is empty but
   // for the sequence that it is to have and the bytes that it may take along.
   virtual void Collect(std::size_t max_events, Result* result) = 0;
@@ -72,6 +80,17 @@ class Source {
   // The handle is about to be closed: ends its registrations and reports that
   // once for each. To be called before the descriptor is closed.
   virtual void HandleClosed(std::int64_t handle_id) = 0;
+
+ protected:
+  // A registration was added, ended, or asks for something else.
+  void CountChange() {
+    if (changes_ != nullptr) {
+      ++*changes_;
+    }
+  }
+
+ private:
+  std::int64_t* changes_ = nullptr;
 };
 
 }  // namespace farpoll::server

@@ -521,6 +521,24 @@ class CliTest(CliCase):
         self.assertEqual(code, 73)
         self.assertIn("SESSION_DELETED", error)
 
+    def test_watch_by_selector(self):
+        self.ok("pipe", "in", "out")
+        self.ok("register", "sel", "out:w")
+        watcher = self.start("watch", "--selector", "sel", "--state", "--rate",
+                             "60", "-o", "jsonl")
+        seen = json.loads(watcher.line())
+        self.assertEqual((seen["handle"], seen["change"],
+                          seen["registeredEvents"]),
+                         ("out", "present", ["WRITE"]))
+        self.ok("register", "sel", "in:r")
+        seen = json.loads(watcher.line())
+        self.assertEqual((seen["handle"], seen["change"]), ("in", "present"))
+        self.ok("unregister", "sel", "in")
+        seen = json.loads(watcher.line())
+        self.assertEqual((seen["handle"], seen["change"],
+                          seen["registrations"]), ("in", "left", 0))
+        watcher.end(signal.SIGINT)
+
     def test_watch_refuses_what_cannot_be(self):
         for words, named in ((("--kind", "pipe"), "'pipe' is none of"),
                              (("--ready", "q"), "'q' is neither"),
@@ -528,6 +546,7 @@ class CliTest(CliCase):
                              (("-o", "json"), "jsonl")):
             self.assertIn(named, self.fails(2, "watch", *words))
         self.assertIn("max_rate", self.fails(67, "watch", "--rate", "61"))
+        self.assertIn("nobody", self.fails(69, "watch", "--selector", "nobody"))
         self.assertIn("without --since",
                       self.fails(75, "watch", "--since", "1-1-1"))
 

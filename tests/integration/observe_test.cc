@@ -230,6 +230,48 @@ TEST_P(Observe, AStreamHoldsTheLeaseUntilItGoes) {
   Await([&] { return streams() == 0; }, "the stream is detached");
 }
 
+TEST_P(Observe, BySelectorHandlesComeIntoSightAndLeave) {
+  peer().MakePipe("a", "b");
+  peer().MakeSelector("poll");
+  peer().Must(&Selectors::CreateSelector,
+              "kind: SELECTOR_KIND_KQUEUE name: 'queue'");
+  peer().Register("poll", "a", kIn);
+  ObserveStream stream(peer(),
+                       "selectors { name: 'poll' } selectors { name: 'queue' } "
+                       "max_rate: 60");
+  EXPECT_THAT(stream.Round(), ElementsAre("PRESENT a ready 0"));
+  EXPECT_EQ(stream.last().registrations(), 1);
+  EXPECT_EQ(stream.last().registered_events(), kIn);
+
+  peer().Must(&Selectors::Control,
+              absl::Substitute("selector { name: 'queue' } "
+                               "changes { ident: $0 filter: -2 flags: 1 }",
+                               peer().IdOf("b")));
+  stream.Until(absl::StrCat("PRESENT b ready ", kWritable));
+  EXPECT_EQ(stream.last().registered_events(), kOut);
+  peer().Modify("poll", "a", kIn | kPriority);
+  stream.Until("CHANGED a ready 0");
+  EXPECT_EQ(stream.last().registered_events(), kIn | kPriority);
+  peer().Unregister("poll", "a");
+  stream.Until("LEFT a ready 0");
+  EXPECT_EQ(stream.last().registrations(), 0);
+  peer().Must(&Selectors::CloseSelector, "selector { name: 'queue' }");
+  stream.Until(absl::StrCat("LEFT b ready ", kWritable));
+}
+
+TEST_P(Observe, AOneShotLeavesWithItsReport) {
+  peer().MakePipe("a", "b");
+  peer().MakeSelector("poll");
+  peer().Register("poll", "a", kIn, "ONESHOT");
+  ObserveStream stream(peer(), "selectors { name: 'poll' } max_rate: 60");
+  EXPECT_THAT(stream.Round(), ElementsAre("PRESENT a ready 0"));
+  peer().Write("b", "x");
+  EXPECT_EQ(peer().Poll("poll", kPatience), "a:1");
+  while (!HasFailure() && stream.last().change() != v1::OBSERVED_CHANGE_LEFT) {
+    stream.Round();  // in which its readiness may be seen first
+  }
+}
+
 TEST_P(Observe, WhatCannotBeIsRefused) {
   ObserveStream stream(peer());
   stream.Round();
@@ -258,6 +300,8 @@ TEST_P(Observe, WhatCannotBeIsRefused) {
   EXPECT_THAT(Refusal("resume_token: '1-1-1'"),
               Fails(grpc::OUT_OF_RANGE, "ESTALE", "SNAPSHOT_REQUIRED"))
       << "another server's";
+  EXPECT_THAT(Refusal("selectors { name: 'nobody' }"),
+              Fails(grpc::NOT_FOUND, "ENOENT", "SELECTOR_UNKNOWN"));
   Peer other(address());
   EXPECT_THAT(ObserveStream(
                   other, absl::Substitute("resume_token: '$0'", stream.token()))

@@ -27,7 +27,7 @@ std::string ReasonOf(const absl::Status& status) {
 // "made 1 ready 4", "changed 1 ready 0 of 4".
 std::string Text(const ObservedChange& change) {
   static constexpr const char* kWhat[] = {"present", "made", "changed",
-                                          "closed"};
+                                          "closed", "left"};
   std::string text =
       absl::StrCat(kWhat[static_cast<int>(change.what)], " ", change.handle.id,
                    " ready ", change.handle.ready);
@@ -73,6 +73,17 @@ class ObserverTest : public testing::Test {
         known_ = *(*frame)->known;
       }
     }
+  }
+
+  // Registered with these selectors, for kIn each.
+  static HandleSample Registered(std::int64_t id,
+                                 const std::vector<std::int64_t>& selectors,
+                                 Events ready = 0) {
+    HandleSample sample = Sample(id, ready);
+    for (const std::int64_t selector : selectors) {
+      sample.registrations.push_back({.selector_id = selector, .asked = kIn});
+    }
+    return sample;
   }
 
   Observer Resumed(std::int64_t after) {
@@ -300,6 +311,77 @@ TEST_F(ObserverTest, PatternsFitAsInAShell) {
   EXPECT_FALSE(FitsPattern(std::string(64, 'a'), "*a*a*a*a*a*a*a*b"));
 }
 
+TEST_F(ObserverTest, RegistrationsAreChanges) {
+  Observer observer({});
+  Observer of_bits({.filter = {.bits = kIn}});
+  Look({Sample(1)});
+  Told(observer);
+  Told(of_bits);
+
+  Look({Registered(1, {7})});
+  EXPECT_THAT(Told(observer), ElementsAre("changed 1 ready 0"));
+  HandleSample asked_more = Registered(1, {7});
+  asked_more.registrations[0].asked |= kOut;
+  Look({asked_more});
+  EXPECT_THAT(Told(observer), ElementsAre("changed 1 ready 0"));
+  Look({asked_more});
+  EXPECT_THAT(Told(observer), IsEmpty());
+  EXPECT_THAT(Told(of_bits), IsEmpty());
+}
+
+TEST_F(ObserverTest, BySelectorHandlesComeIntoSightAndLeave) {
+  Observer observer({.filter = {.selectors = {7, 9}}});
+  Look({Registered(1, {7}), Registered(2, {8}), Sample(3)});
+  EXPECT_THAT(Told(observer), ElementsAre("present 1 ready 0"));
+
+  Look({Registered(1, {7}), Registered(2, {8, 9}), Sample(3),
+        Registered(4, {9})});
+  EXPECT_THAT(Told(observer),
+              ElementsAre("present 2 ready 0", "made 4 ready 0"));
+  // From one that was asked for to another: it stays in sight.
+  Look({Registered(1, {9}), Registered(2, {8}, kIn), Sample(3, kIn),
+        Registered(4, {9})});
+  EXPECT_THAT(Told(observer),
+              ElementsAre("changed 1 ready 0", "left 2 ready 1 of 1"));
+  Look({Registered(1, {9}), Registered(2, {8}), Sample(3)});
+  EXPECT_THAT(Told(observer), ElementsAre("closed 4 ready 0"));
+  // What it never saw, and what has left, is closed without a word.
+  Look({Registered(1, {9})});
+  EXPECT_THAT(Told(observer), IsEmpty());
+}
+
+TEST_F(ObserverTest, BySelectorNoGapIsSilent) {
+  Observer observer({.filter = {.selectors = {7}}});
+  Look({Registered(1, {7}), Registered(2, {7}), Registered(3, {7}), Sample(4)});
+  Told(observer);
+  const std::int64_t known = known_;
+
+  // Away and back between two rounds, gone for good, and seen by nobody.
+  Look({Sample(1), Sample(2), Sample(3), Registered(4, {7})});
+  Look({Registered(1, {7}), Sample(2), Registered(5, {7})});
+  Look({Registered(1, {7}), Sample(2)});
+  const std::vector<std::string> told = Told(observer);
+  EXPECT_THAT(
+      told, testing::UnorderedElementsAre("changed 1 ready 0", "left 2 ready 0",
+                                          "closed 3 ready 0"));
+  Observer resumed({.filter = {.selectors = {7}}, .resume_after = known});
+  EXPECT_THAT(Told(resumed), testing::UnorderedElementsAreArray(told));
+}
+
+TEST_F(ObserverTest, BySelectorWhatIsForgottenIsToldToBeSafe) {
+  Observer observer({.filter = {.selectors = {7}}});
+  Look({Sample(1)});
+  EXPECT_THAT(Told(observer), IsEmpty());
+  for (std::int64_t selector = 100; selector < 110; ++selector) {
+    Look({Registered(1, {selector})});
+  }
+  Look({Sample(1)});
+  EXPECT_LE(log_.Find(1)->unregistered.size(), ObservedState::kMostEnded);
+  EXPECT_THAT(Told(observer), ElementsAre("left 1 ready 0"));
+  Look({Sample(1, kIn)});
+  EXPECT_THAT(Told(observer), IsEmpty());
+}
+
 TEST(ObserveRequestTest, EachFieldHasItsBounds) {
   const auto reason = [](const ObserveRequest& request) {
     return ReasonOf(CheckRequest(request).status());
@@ -307,6 +389,7 @@ TEST(ObserveRequestTest, EachFieldHasItsBounds) {
   for (const std::int64_t rate : {-1, 61, 1000}) {
     EXPECT_EQ(reason({.max_rate = rate}), "BAD_RATE") << rate;
   }
+  EXPECT_EQ(reason({.selectors = std::vector<Reference>(17)}), "BAD_SELECTORS");
   EXPECT_EQ(reason({.kinds = {0}}), "BAD_KIND");
   EXPECT_EQ(reason({.kinds = {99}}), "BAD_KIND");
   EXPECT_EQ(reason({.kinds = std::vector<std::int64_t>(17, 1)}), "BAD_KIND");
