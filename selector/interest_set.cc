@@ -34,6 +34,15 @@ absl::Status ControlError(int number, absl::string_view operation, int fd) {
                      absl::StrCat("descriptor ", fd));
 }
 
+// The kernel says EINVAL when a wake-up by the file would have too many ways to
+// go: path_limits of fs/eventpoll.c.
+absl::Status TooManySets(int fd) {
+  return MakeError(absl::StatusCode::kResourceExhausted, EINVAL,
+                   "TOO_MANY_SETS", absl::StrCat("descriptor ", fd),
+                   "the kernel lets one file be in 1,000 epoll sets, and in "
+                   "500 that are watched by another");
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<InterestSet>> InterestSet::Create(
@@ -125,7 +134,9 @@ absl::StatusOr<RegistrationToken> InterestSet::Add(int fd, Events events,
   const int error = Enroll(index);
   if (error != 0) {
     slots_.Free(index);
-    return ControlError(error, "ADD", fd);
+    const bool is_itself = fd == epoll_.get();
+    return error == EINVAL && !is_itself ? TooManySets(fd)
+                                         : ControlError(error, "ADD", fd);
   }
   UpdatePending(index);
   return SlotTable::Pack(index, slot.token_generation);

@@ -68,8 +68,9 @@ class InterestSet {
 
   // Adds a registration. At most one per number: the caller sees to it.
   //   Errors: EBADF (kOwned only), EPERM (Files::kRefused only), ELOOP and
-  //   EINVAL for nested sets,
-  //     RESOURCE_EXHAUSTED (ENOSPC: max_user_watches; ENOMEM); EBADF/CLOSED.
+  //     EINVAL for nested sets, RESOURCE_EXHAUSTED (ENOSPC: max_user_watches;
+  //     ENOMEM; EINVAL, TOO_MANY_SETS: the file is in hundreds of others);
+  //     EBADF/CLOSED.
   absl::StatusOr<RegistrationToken> Add(int fd, Events events, Trigger trigger,
                                         std::uint64_t data);
 

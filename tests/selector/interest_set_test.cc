@@ -17,6 +17,8 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/errno_status.h"
+#include "base/unique_fd.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/blocked_call.h"
@@ -51,6 +53,32 @@ std::vector<Event> Take(InterestSet& set, std::size_t most = 64) {
 absl::StatusOr<std::size_t> WaitForever(InterestSet& set) {
   Event room[4];
   return set.Wait(absl::MakeSpan(room), kNever);
+}
+
+TEST(InterestSetTest, AFileInTooManySetsIsToldAsSuch) {
+  // As a server has them: sets that are watched by another, of which the
+  // kernel lets a file be in 500.
+  constexpr int kMost = 500;
+  const Pipe pipe;
+  const UniqueFd outer(epoll_create1(EPOLL_CLOEXEC));
+  std::vector<UniqueFd> inner;
+  epoll_event entry = {.events = EPOLLIN, .data = {}};
+  for (int i = 0; i < kMost; ++i) {
+    inner.emplace_back(epoll_create1(EPOLL_CLOEXEC));
+    const int fd = inner.back().get();
+    ASSERT_EQ(epoll_ctl(outer.get(), EPOLL_CTL_ADD, fd, &entry), 0);
+    ASSERT_EQ(epoll_ctl(fd, EPOLL_CTL_ADD, pipe.reader(), &entry), 0);
+  }
+  const auto set = NewSet();
+  ASSERT_EQ(epoll_ctl(outer.get(), EPOLL_CTL_ADD, *set->fd(), &entry), 0);
+
+  const absl::Status refused =
+      set->Add(pipe.reader(), kIn, Trigger::kLevel, 1).status();
+
+  EXPECT_TRUE(absl::IsResourceExhausted(refused)) << refused;
+  EXPECT_EQ(DetailOf(refused).reason, "TOO_MANY_SETS");
+  inner.clear();
+  EXPECT_THAT(set->Add(pipe.reader(), kIn, Trigger::kLevel, 1), IsOk());
 }
 
 TEST(InterestSetTest, ReportsNumberEventsAndCookie) {
