@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <iterator>
+#include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -11,6 +12,7 @@
 #include "server/rpc/convert.h"
 #include "server/rpc/handle_service.h"
 #include "server/rpc/unary.h"
+#include "server/rpc/unary_end.h"
 
 namespace farpoll::server {
 namespace {
@@ -170,6 +172,15 @@ absl::StatusOr<ChildRequest> ToChild(const v1::SpawnRequest& request,
   return child;
 }
 
+void Fill(const SpawnedChild& spawned, v1::SpawnResponse& response) {
+  Fill(spawned.process, response.mutable_process());
+  for (const auto& [role, handle] : spawned.ends) {
+    v1::ChildEnd* const end = response.add_ends();
+    end->set_role(role);
+    Fill(handle, end->mutable_handle());
+  }
+}
+
 }  // namespace
 
 grpc::ServerUnaryReactor* HandleService::Spawn(
@@ -186,19 +197,19 @@ grpc::ServerUnaryReactor* HandleService::Spawn(
     return Answer(context, child.status());
   }
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  (*session)->Spawn(
-      *std::move(child),
-      [reactor, response](const absl::StatusOr<SpawnedChild>& spawned) {
-        if (spawned.ok()) {
-          Fill(spawned->process, response->mutable_process());
-          for (const auto& [role, handle] : spawned->ends) {
-            v1::ChildEnd* const end = response->add_ends();
-            end->set_role(role);
-            Fill(handle, end->mutable_handle());
-          }
-        }
-        reactor->Finish(ToGrpc(spawned.status()));
-      });
+  const auto end =
+      std::make_shared<UnaryEnd<v1::SpawnResponse>>(reactor, response);
+  (*session)->Spawn(*std::move(child),
+                    [end](const absl::StatusOr<SpawnedChild>& spawned) {
+                      auto claim = end->TryClaim();
+                      if (!claim.has_value()) {
+                        return;  // answered already
+                      }
+                      if (spawned.ok()) {
+                        Fill(*spawned, claim->response());
+                      }
+                      std::move(*claim).Finish(spawned.status());
+                    });
   return reactor;
 }
 

@@ -11,7 +11,7 @@ void WaitCall::OnCancel() {
   if (session_ != nullptr) {
     session_->EndWait(wait_);
   }
-  FinishOnce(absl::CancelledError("the client cancelled the wait"));
+  Fail(absl::CancelledError("the client cancelled the wait"));
 }
 
 void WaitCall::OnDone() {
@@ -19,14 +19,6 @@ void WaitCall::OnDone() {
     OnUndelivered();
   }
   self_.reset();
-}
-
-bool WaitCall::FinishOnce(const absl::Status& status) {
-  if (finished_.exchange(true)) {
-    return false;
-  }
-  Finish(ToGrpc(status));
-  return true;
 }
 
 template <class Call, class Request>
@@ -38,7 +30,7 @@ grpc::ServerUnaryReactor* WaitCall::Run(std::shared_ptr<Call> call,
   const absl::Status begun =
       caller.ok() ? call->Begin(table, *caller, request) : caller.status();
   if (!begun.ok()) {
-    call->FinishOnce(begun);
+    call->Fail(begun);
   } else {
     call->Look();
   }
@@ -64,25 +56,31 @@ absl::StatusOr<Timeout> WaitCall::Open(SessionTable& table,
 
 // ---- Calls that answer with a result.
 
-void ResultCall::Look() {
-  absl::optional<NamedResult> named = session_->TakeResult(wait_);
+template <class Response>
+void ResultCall<Response>::Look() {
+  absl::optional<NamedResult> named = this->session_->TakeResult(this->wait_);
   if (named.has_value()) {
     Answer(*std::move(named));
   }
 }
 
-void ResultCall::Answer(NamedResult named) {
-  Fill(named);
-  sent_ = std::move(named.result);
-  if (!FinishOnce(absl::OkStatus())) {
+template <class Response>
+void ResultCall<Response>::Answer(NamedResult named) {
+  auto claim = this->end_.TryClaim();
+  if (!claim.has_value()) {
     // Ended or cancelled just before: nobody will see this result.
-    session_->GiveBack(selector_, *std::exchange(sent_, absl::nullopt));
+    this->session_->GiveBack(selector_, named.result);
+    return;
   }
+  Fill(named, claim->response());
+  sent_ = std::move(named.result);
+  std::move(*claim).Finish(absl::OkStatus());
 }
 
-void ResultCall::OnUndelivered() {
+template <class Response>
+void ResultCall<Response>::OnUndelivered() {
   if (sent_.has_value()) {
-    session_->GiveBack(selector_, *sent_);
+    this->session_->GiveBack(selector_, *sent_);
   }
 }
 
@@ -115,7 +113,9 @@ absl::Status PollCall::Begin(SessionTable& table, const Principal& caller,
   return wait.status();
 }
 
-void PollCall::Fill(const NamedResult& named) { FillEvents(named, response_); }
+void PollCall::Fill(const NamedResult& named, v1::PollResponse& response) {
+  FillEvents(named, &response);
+}
 
 // ---- Select.
 
@@ -164,15 +164,20 @@ void SelectCall::Look() {
   if (sets->ok()) {
     Answer(**sets);
   } else {
-    FinishOnce(sets->status());
+    Fail(sets->status());
   }
 }
 
 void SelectCall::Answer(const SelectSets& sets) {
-  response_->mutable_read()->Add(sets.read.begin(), sets.read.end());
-  response_->mutable_write()->Add(sets.write.begin(), sets.write.end());
-  response_->mutable_except()->Add(sets.except.begin(), sets.except.end());
-  FinishOnce(absl::OkStatus());
+  auto claim = end_.TryClaim();
+  if (!claim.has_value()) {
+    return;  // ended or cancelled just before
+  }
+  v1::SelectResponse& response = claim->response();
+  response.mutable_read()->Add(sets.read.begin(), sets.read.end());
+  response.mutable_write()->Add(sets.write.begin(), sets.write.end());
+  response.mutable_except()->Add(sets.except.begin(), sets.except.end());
+  std::move(*claim).Finish(absl::OkStatus());
 }
 
 // ---- Control.
@@ -217,9 +222,10 @@ absl::Status ControlCall::Begin(SessionTable& table, const Principal& caller,
   return absl::OkStatus();
 }
 
-void ControlCall::Fill(const NamedResult& named) {
-  FillKevents(named, response_->mutable_kevents());
-  response_->set_sampled_at_ns(ToNanoseconds(named.result.sampled_at));
+void ControlCall::Fill(const NamedResult& named,
+                       v1::ControlResponse& response) {
+  FillKevents(named, response.mutable_kevents());
+  response.set_sampled_at_ns(ToNanoseconds(named.result.sampled_at));
 }
 
 }  // namespace farpoll::server

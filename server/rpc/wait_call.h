@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <memory>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -15,12 +16,13 @@
 #include "base/timeout.h"
 #include "farpoll/v1/selector.pb.h"
 #include "server/policy/principal.h"
+#include "server/rpc/unary_end.h"
 #include "server/session/session_table.h"
 
 namespace farpoll::server {
 
-// What they share: the call finishes once, by the first of a result,
-// the end of what it waits on, or its client's cancellation.
+// What they share: the call finishes once, by the first of a result, the end of
+// what it waits on, or its client's cancellation (unary_end.h).
 class WaitCall : public grpc::ServerUnaryReactor,
                  public WaitSink,
                  public std::enable_shared_from_this<WaitCall> {
@@ -28,7 +30,7 @@ class WaitCall : public grpc::ServerUnaryReactor,
   void OnCancel() override;
   void OnDone() override;
   void OnReady() override { Look(); }
-  void OnEnded(absl::Status why) override { FinishOnce(why); }
+  void OnEnded(absl::Status why) override { Fail(why); }
 
  protected:
   // Begins `call` for `request` and lets gRPC hold it until OnDone().
@@ -47,32 +49,48 @@ class WaitCall : public grpc::ServerUnaryReactor,
 
   // Answers if there is a result by now.
   virtual void Look() = 0;
+  // Finishes the call without an answer, unless it is finished already.
+  virtual void Fail(const absl::Status& why) = 0;
   // The client did not get the answer that was sent.
   virtual void OnUndelivered() {}
-
-  // Finishes the call; false when it is finished already.
-  bool FinishOnce(const absl::Status& status);
 
   std::shared_ptr<Session> session_;  // shared with the session table
   std::atomic<StreamId> wait_{0};
 
  private:
   std::shared_ptr<WaitCall> self_;  // shared with gRPC, until OnDone
-  std::atomic<bool> finished_{false};
   std::atomic<bool> cancelled_{false};
+};
+
+// A call that answers with a `Response`.
+template <class Response>
+class WaitCallOf : public WaitCall {
+ protected:
+  explicit WaitCallOf(Response* response) : end_(this, response) {}
+
+  void Fail(const absl::Status& why) final {
+    if (auto claim = end_.TryClaim()) {
+      std::move(*claim).Finish(why);
+    }
+  }
+
+  UnaryEnd<Response> end_;
 };
 
 // A call that answers with one result of a selector. Should the client not get
 // it, the result goes back to the selector.
-class ResultCall : public WaitCall {
+template <class Response>
+class ResultCall : public WaitCallOf<Response> {
  protected:
+  using WaitCallOf<Response>::WaitCallOf;
+
   void Look() final;
   void OnUndelivered() final;
   // Finishes the call with this result.
   void Answer(NamedResult named);
 
   // Writes the result into the call's response.
-  virtual void Fill(const NamedResult& named) = 0;
+  virtual void Fill(const NamedResult& named, Response& response) = 0;
 
   Reference selector_;
 
@@ -80,7 +98,7 @@ class ResultCall : public WaitCall {
   absl::optional<Result> sent_;
 };
 
-class PollCall final : public ResultCall {
+class PollCall final : public ResultCall<v1::PollResponse> {
  public:
   // `caller` is as the gate found it.
   static grpc::ServerUnaryReactor* Start(
@@ -90,16 +108,14 @@ class PollCall final : public ResultCall {
  private:
   friend class WaitCall;
 
-  explicit PollCall(v1::PollResponse* response) : response_(response) {}
+  using ResultCall::ResultCall;
 
   absl::Status Begin(SessionTable& table, const Principal& caller,
                      const v1::PollRequest& request);
-  void Fill(const NamedResult& named) override;
-
-  v1::PollResponse* const response_;
+  void Fill(const NamedResult& named, v1::PollResponse& response) override;
 };
 
-class SelectCall final : public WaitCall {
+class SelectCall final : public WaitCallOf<v1::SelectResponse> {
  public:
   // `caller` is as the gate found it.
   static grpc::ServerUnaryReactor* Start(
@@ -109,17 +125,15 @@ class SelectCall final : public WaitCall {
  private:
   friend class WaitCall;
 
-  explicit SelectCall(v1::SelectResponse* response) : response_(response) {}
+  using WaitCallOf::WaitCallOf;
 
   absl::Status Begin(SessionTable& table, const Principal& caller,
                      const v1::SelectRequest& request);
   void Look() override;
   void Answer(const SelectSets& sets);
-
-  v1::SelectResponse* const response_;
 };
 
-class ControlCall final : public ResultCall {
+class ControlCall final : public ResultCall<v1::ControlResponse> {
  public:
   // `caller` is as the gate found it.
   static grpc::ServerUnaryReactor* Start(
@@ -129,13 +143,11 @@ class ControlCall final : public ResultCall {
  private:
   friend class WaitCall;
 
-  explicit ControlCall(v1::ControlResponse* response) : response_(response) {}
+  using ResultCall::ResultCall;
 
   absl::Status Begin(SessionTable& table, const Principal& caller,
                      const v1::ControlRequest& request);
-  void Fill(const NamedResult& named) override;
-
-  v1::ControlResponse* const response_;
+  void Fill(const NamedResult& named, v1::ControlResponse& response) override;
 };
 
 }  // namespace farpoll::server
