@@ -1,5 +1,6 @@
 #include "server/doors.h"
 
+#include <arpa/inet.h>
 #include <grpcpp/server_posix.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -18,6 +19,26 @@ namespace {
 // How often connections refused are worth a line of the log.
 constexpr absl::Duration kRefusalInterval = absl::Seconds(1);
 
+// What gRPC calls the peer of `connection`.
+std::string PeerName(const UniqueFd& connection, bool is_unix) {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof(storage);
+  char host[INET6_ADDRSTRLEN] = "";
+  if (is_unix ||
+      getpeername(connection.get(), reinterpret_cast<sockaddr*>(&storage),
+                  &size) != 0) {
+    return absl::StrCat("fd:", connection.get());
+  }
+  if (storage.ss_family == AF_INET) {
+    const auto* const four = reinterpret_cast<const sockaddr_in*>(&storage);
+    inet_ntop(AF_INET, &four->sin_addr, host, sizeof(host));
+    return absl::StrCat("ipv4:", host, ":", ntohs(four->sin_port));
+  }
+  const auto* const six = reinterpret_cast<const sockaddr_in6*>(&storage);
+  inet_ntop(AF_INET6, &six->sin6_addr, host, sizeof(host));
+  return absl::StrCat("ipv6:%5B", host, "%5D:", ntohs(six->sin6_port));
+}
+
 }  // namespace
 
 Doors::Doors(const Limits& limits, Reactor* reactor, const Clock* clock,
@@ -27,7 +48,12 @@ Doors::Doors(const Limits& limits, Reactor* reactor, const Clock* clock,
       clock_(clock),
       peers_(peers),
       log_(log),
-      refusals_(clock, kRefusalInterval) {}
+      refusals_(clock, kRefusalInterval),
+      cuts_(clock, kRefusalInterval),
+      guard_(limits, reactor, clock,
+             [this](absl::string_view peer, absl::string_view limit) {
+               WasCut(peer, limit);
+             }) {}
 
 absl::Status Doors::Bind(const std::vector<std::string>& listen,
                          mode_t socket_mode) {
@@ -54,6 +80,20 @@ void Doors::Configure(grpc::ServerBuilder& builder) {
     builder.AddChannelArgument(argument, static_cast<int>(value));
   };
   set(GRPC_ARG_MAX_CONCURRENT_STREAMS, limits_.max_connection_streams);
+  set(GRPC_ARG_ENABLE_CHANNELZ, 1);  // the guard's eyes
+  set(GRPC_ARG_MAX_CHANNEL_TRACE_EVENT_MEMORY_PER_NODE, 0);
+  set(GRPC_ARG_MAX_METADATA_SIZE, limits_.max_metadata_bytes);
+  // A message is as large as it says: 0.26 MB of gzip could make 280 MB before
+  // anybody has looked at who sends it.
+  set(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
+  set(GRPC_ARG_ENABLE_PER_MESSAGE_COMPRESSION, 0);
+  for (const grpc_compression_algorithm algorithm :
+       {GRPC_COMPRESS_DEFLATE, GRPC_COMPRESS_GZIP}) {
+    builder.SetCompressionAlgorithmSupportStatus(algorithm, false);
+  }
+  if (limits_.max_connection_idle_ms != 0) {
+    set(GRPC_ARG_MAX_CONNECTION_IDLE_MS, limits_.max_connection_idle_ms);
+  }
   // A silent peer is asked after three fifths of the time, and has the rest to
   // answer.
   const std::int64_t answer_ms = limits_.max_peer_silence_ms * 2 / 5;
@@ -92,6 +132,7 @@ absl::Status Doors::Open(grpc::Server* server) {
 void Doors::Close() {
   acceptors_.clear();
   listeners_.clear();
+  guard_.Stop();
 }
 
 std::vector<std::string> Doors::addresses() const {
@@ -110,6 +151,8 @@ void Doors::Enter(const Address& address, UniqueFd connection) {
             reason.empty() ? ErrnoName(ErrnoOf(admitted.status())) : reason);
     return;
   }
+  guard_.Watch(PeerName(*admitted, address.is_unix()), admitted->get(),
+               peers_->AccountOf(admitted->get()));
   if (address.is_unix()) {
     grpc::AddInsecureChannelFromFd(server_, admitted->Release());
     return;
@@ -125,6 +168,18 @@ void Doors::Enter(const Address& address, UniqueFd connection) {
       connected;
   connected.fd = admitted->Release();
   tcp_->HandleNewConnection(&connected);
+}
+
+void Doors::WasCut(absl::string_view peer, absl::string_view limit) {
+  if (log_ == nullptr) {
+    return;
+  }
+  if (const absl::optional<std::int64_t> unsaid = cuts_.Next()) {
+    log_->Write(Log::Level::kWarning, "connection.cut",
+                {{"peer", std::string(peer)},
+                 {"limit", std::string(limit)},
+                 {"before", absl::StrCat(*unsaid)}});
+  }
 }
 
 void Doors::Refused(const std::string& address, const std::string& why) {

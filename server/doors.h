@@ -23,6 +23,7 @@
 #include "server/accept/acceptor.h"
 #include "server/accept/listener.h"
 #include "server/accept/peers.h"
+#include "server/connection_guard.h"
 #include "server/log/log.h"
 #include "server/log/pace.h"
 #include "server/policy/limits.h"
@@ -58,6 +59,7 @@ class Doors {
  private:
   void Enter(const Address& address, UniqueFd connection);
   void Refused(const std::string& address, const std::string& why);
+  void WasCut(absl::string_view peer, absl::string_view limit);
 
   const Limits limits_;
   Reactor* const reactor_;
@@ -68,7 +70,10 @@ class Doors {
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> tcp_;
   std::vector<Listener> listeners_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
-  Pace refusals_;  // the reactor thread's
+  // The reactor thread's.
+  Pace refusals_;
+  Pace cuts_;
+  ConnectionGuard guard_;
 };
 
 }  // namespace farpoll::server

@@ -1,6 +1,5 @@
 #include "server/server.h"
 
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -17,6 +16,7 @@
 #include "base/clock.h"
 #include "base/errno_status.h"
 #include "server/accept/peers.h"
+#include "server/authority/accounts.h"
 #include "server/authority/authority.h"
 #include "server/doors.h"
 #include "server/heartbeat.h"
@@ -25,9 +25,11 @@
 #include "server/passing/passing_door.h"
 #include "server/process/children.h"
 #include "server/reactor/reactor.h"
+#include "server/rpc/calls.h"
 #include "server/rpc/gate.h"
 #include "server/rpc/handle_service.h"
 #include "server/rpc/observer_service.h"
+#include "server/rpc/reflection_service.h"
 #include "server/rpc/selector_service.h"
 #include "server/rpc/server_service.h"
 #include "server/rpc/session_service.h"
@@ -54,16 +56,6 @@ void IgnoreSigpipe() {
   }
 }
 
-// Health checking and reflection join every server of the process once.
-void AddStandardServices() {
-  static const bool added = [] {
-    grpc::EnableDefaultHealthCheckService(true);
-    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-    return true;
-  }();
-  (void)added;
-}
-
 Limits FitToDescriptors(Limits limits) {
   rlimit descriptors{};
   if (getrlimit(RLIMIT_NOFILE, &descriptors) == 0 &&
@@ -80,6 +72,17 @@ std::string Shorten(const std::string& id) { return id.substr(0, 8) + "..."; }
 
 // Tells runs of a server apart, and grows from one to the next.
 std::int64_t NewEpoch() { return absl::ToUnixMicros(absl::Now()); }
+
+// Full names of all services, as reflection tells them.
+std::vector<std::string> ServedNames() {
+  return {v1::SessionService::service_full_name(),
+          v1::HandleService::service_full_name(),
+          v1::SelectorService::service_full_name(),
+          v1::ObserverService::service_full_name(),
+          v1::ServerService::service_full_name(),
+          grpc::reflection::v1alpha::ServerReflection::service_full_name(),
+          "grpc.health.v1.Health"};
+}
 
 // Holds a lease and does not mind its end.
 class LeaseHolder final : public StreamSink {
@@ -100,11 +103,13 @@ class Server::Rooms {
         clock_(clock),
         reactor_(std::move(reactor)),
         authority_(std::move(policy), std::move(audit)),
-        peers_(limits.max_connections, identify),
-        doors_(limits, reactor_.get(), clock, &peers_, log),
         children_(limits.max_processes, clock, reactor_.get()),
+        accounts_(limits, &authority_, &children_.quota()),
+        peers_(&accounts_, identify),
+        calls_(limits.max_connection_streams),
+        doors_(limits, reactor_.get(), clock, &peers_, log),
         sessions_(std::make_unique<SessionTable>(
-            limits, clock, reactor_.get(), &authority_, &children_,
+            limits, clock, reactor_.get(), &authority_, &accounts_, &children_,
             [this](absl::string_view what, const Session& session) {
               if (what != "created") {
                 observers_.Forget(session.id());
@@ -115,12 +120,14 @@ class Server::Rooms {
                    {"ttl", absl::FormatDuration(session.ttl())}});
             })),
         observers_(epoch_, clock, reactor_.get()),
-        passing_(reactor_.get(), clock, sessions_.get(), &authority_, identify),
+        passing_(reactor_.get(), clock, sessions_.get(), &authority_,
+                 &accounts_, identify),
         session_service_(sessions_.get()),
         handle_service_(sessions_.get()),
         selector_service_(sessions_.get(), epoch_),
         observer_service_(sessions_.get(), &observers_),
-        server_service_(sessions_.get(), clock, epoch_) {}
+        server_service_(sessions_.get(), clock, epoch_),
+        reflection_service_(ServedNames()) {}
 
   absl::Status Listen(const std::vector<std::string>& listen, bool passing);
   // Makes the session of what was inherited, if anything was.
@@ -130,7 +137,7 @@ class Server::Rooms {
   const std::vector<std::string>& addresses() const { return addresses_; }
   void SetPolicy(std::shared_ptr<const Policy> policy) {
     authority_.Replace(std::move(policy));
-    sessions_->RefreshQuotas();
+    accounts_.Refresh();
   }
   std::shared_ptr<grpc::Channel> InProcessChannel() {
     return grpc_server_->InProcessChannel(grpc::ChannelArguments());
@@ -149,9 +156,11 @@ class Server::Rooms {
   const Clock* const clock_;
   std::unique_ptr<Reactor> reactor_;
   Authority authority_;
-  Peers peers_;
-  Doors doors_;
   Children children_;
+  Accounts accounts_;
+  Peers peers_;
+  Calls calls_;
+  Doors doors_;
   const std::unique_ptr<SessionTable> sessions_;
   Observers observers_;
   PassingDoor passing_;
@@ -163,6 +172,7 @@ class Server::Rooms {
   SelectorService selector_service_;
   ObserverService observer_service_;
   ServerService server_service_;
+  ReflectionService reflection_service_;
   std::unique_ptr<grpc::Server> grpc_server_;
   std::unique_ptr<Heartbeat> heartbeat_;
   std::vector<std::string> addresses_;
@@ -174,7 +184,8 @@ void Server::Rooms::Configure(grpc::ServerBuilder& builder) {
   builder.RegisterService(&selector_service_);
   builder.RegisterService(&observer_service_);
   builder.RegisterService(&server_service_);
-  InstallGate(builder, &peers_, &authority_);
+  builder.RegisterService(&reflection_service_);
+  InstallGate(builder, &peers_, &authority_, &calls_);
   doors_.Configure(builder);
 }
 
@@ -271,7 +282,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options) {
     return good;
   }
   IgnoreSigpipe();
-  AddStandardServices();
+  grpc::EnableDefaultHealthCheckService(true);
   const Clock* const clock =
       options.clock != nullptr ? options.clock : &real_clock;
   absl::StatusOr<std::unique_ptr<Reactor>> reactor = Reactor::Start(clock);

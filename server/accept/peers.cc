@@ -13,27 +13,23 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "base/errno_status.h"
-#include "server/policy/limits.h"
+#include "base/socket_cookie.h"
 
 namespace farpoll::server {
 namespace {
 
 // Higher numbers would only make the kernel's table larger.
 constexpr int kHighestNumber = 65536;
+// How many connections are looked at when one comes, and when there seems to be
+// no room for it.
+constexpr std::size_t kUsualSweep = 2;
+constexpr std::size_t kFullSweep = 64;
 // What gRPC says of calls over an in-process channel, and of those alone.
 constexpr absl::string_view kInProcess = "unknown";
 
 absl::Status Unknown(absl::string_view peer, absl::string_view why) {
   return MakeError(absl::StatusCode::kUnauthenticated, EACCES, "PEER_UNKNOWN",
                    peer, why);
-}
-
-// The kernel's name of an open socket; 0 for what is none.
-std::uint64_t CookieOf(int fd) {
-  std::uint64_t cookie = 0;
-  socklen_t size = sizeof(cookie);
-  return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &size) == 0 ? cookie
-                                                                    : 0;
 }
 
 std::vector<gid_t> GroupsOf(int socket) {
@@ -80,30 +76,59 @@ absl::StatusOr<Principal> IdentifyByKernel(int socket) {
                           GroupsOf(socket));
 }
 
-Peers::Peers(std::int64_t max_connections, Identify identify)
-    : max_connections_(max_connections), identify_(std::move(identify)) {}
+Peers::Peers(Accounts* accounts, Identify identify)
+    : accounts_(*accounts),
+      identify_(std::move(identify)),
+      this_process_{Principal::ThisProcess(),
+                    accounts->Of(Principal::ThisProcess())},
+      anonymous_tcp_{Principal::AnonymousTcp(),
+                     accounts->Of(Principal::AnonymousTcp())} {}
 
 absl::StatusOr<UniqueFd> Peers::Admit(UniqueFd connection) {
   absl::StatusOr<Principal> principal = identify_(connection.get());
   if (!principal.ok()) {
     return principal.status();
   }
+  std::shared_ptr<Account> account = accounts_.Of(*principal);
   MutexLock lock(&mu_);
-  const auto admitted = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    return static_cast<std::int64_t>(entries_.size());
-  };
-  if (admitted() >= max_connections_) {
-    Sweep();
+  Sweep(kUsualSweep);
+  absl::Status room = account->connections.TryTake(1, "max_connections");
+  if (!room.ok()) {
+    Sweep(kFullSweep);
+    room = account->connections.TryTake(1, "max_connections");
   }
-  if (admitted() >= max_connections_) {
-    return LimitReached("max_connections", max_connections_, "server");
+  if (!room.ok()) {
+    return room;
   }
   absl::StatusOr<UniqueFd> moved = MoveUp(std::move(connection));
-  if (moved.ok()) {
-    entries_.insert_or_assign(
-        moved->get(), Entry{*std::move(principal), CookieOf(moved->get())});
+  if (!moved.ok()) {
+    account->connections.Return(1);
+    return moved;
   }
+  Add(moved->get(), Caller{*std::move(principal), std::move(account)});
   return moved;
+}
+
+void Peers::Add(int number, Caller caller) {
+  Remove(number);  // gRPC has closed a connection of this number
+  entries_.emplace(
+      number, Entry{std::move(caller), SocketCookie(number), numbers_.size()});
+  numbers_.push_back(number);
+}
+
+void Peers::Remove(int number) {
+  const auto it = entries_.find(number);
+  if (it == entries_.end()) {
+    return;
+  }
+  it->second.caller.account->connections.Return(1);
+  const std::size_t place = it->second.place;
+  entries_.erase(it);
+  if (place + 1 != numbers_.size()) {
+    numbers_[place] = numbers_.back();
+    entries_.find(numbers_[place])->second.place = place;
+  }
+  numbers_.pop_back();
 }
 
 absl::StatusOr<UniqueFd> Peers::MoveUp(UniqueFd connection) {
@@ -119,27 +144,35 @@ absl::StatusOr<UniqueFd> Peers::MoveUp(UniqueFd connection) {
   return ErrnoStatus(EMFILE, "fcntl(F_DUPFD_CLOEXEC)");
 }
 
-void Peers::Sweep() {
-  for (auto it = entries_.begin(); it != entries_.end();) {
-    const auto entry = it++;
-    if (CookieOf(entry->first) != entry->second.cookie) {
-      entries_.erase(entry);
+void Peers::Sweep(std::size_t count) {
+  for (count = std::min(count, numbers_.size()); count != 0; --count) {
+    hand_ = hand_ < numbers_.size() ? hand_ : 0;
+    const int number = numbers_[hand_];
+    if (SocketCookie(number) == entries_.find(number)->second.cookie) {
+      ++hand_;
+    } else {
+      Remove(number);  // another one is at this place now
     }
   }
 }
 
-absl::StatusOr<Principal> Peers::Resolve(absl::string_view peer) {
+std::shared_ptr<Account> Peers::AccountOf(int number) {
+  MutexLock lock(&mu_);
+  return entries_.at(number).caller.account;
+}
+
+absl::StatusOr<Caller> Peers::Resolve(absl::string_view peer) {
   if (absl::StartsWith(peer, "ipv4:") || absl::StartsWith(peer, "ipv6:")) {
-    return Principal::AnonymousTcp();
+    return anonymous_tcp_;
   }
   if (peer == kInProcess) {
-    return Principal::ThisProcess();
+    return this_process_;
   }
   int number = 0;
   if (absl::ConsumePrefix(&peer, "fd:") && absl::SimpleAtoi(peer, &number)) {
     MutexLock lock(&mu_);
     if (const auto it = entries_.find(number); it != entries_.end()) {
-      return it->second.principal;
+      return it->second.caller;
     }
   }
   return Unknown(peer, "nobody was admitted under this number");

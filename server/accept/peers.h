@@ -11,8 +11,11 @@
 #ifndef FARPOLL_SERVER_ACCEPT_PEERS_H_
 #define FARPOLL_SERVER_ACCEPT_PEERS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
@@ -21,6 +24,8 @@
 #include "absl/types/optional.h"
 #include "base/mutex.h"
 #include "base/unique_fd.h"
+#include "server/authority/accounts.h"
+#include "server/policy/account.h"
 #include "server/policy/principal.h"
 
 namespace farpoll::server {
@@ -33,39 +38,59 @@ using Identify = std::function<absl::StatusOr<Principal>(int socket)>;
 // reached a TCP port.
 absl::StatusOr<Principal> IdentifyByKernel(int socket);
 
+// Who is behind a call, and the account that it is counted in.
+struct Caller {
+  Principal principal;
+  std::shared_ptr<Account> account;
+};
+
 class Peers {
  public:
-  // No more than `max_connections` are admitted at once.
-  Peers(std::int64_t max_connections, Identify identify);
+  // Borrows `accounts`, in which connections are counted.
+  Peers(Accounts* accounts, Identify identify);
 
   // Notes who is behind `connection` and returns it under the number that its
-  // calls will show.
-  //   Errors: UNAUTHENTICATED; RESOURCE_EXHAUSTED (LIMIT_CONNECTIONS; EMFILE
-  //     when the table's upper half is full).
+  // calls will show. The time that it takes does not depend on how many
+  // connections there are, whether it admits or refuses.
+  //   Errors: UNAUTHENTICATED; RESOURCE_EXHAUSTED (LIMIT_CONNECTIONS,
+  //     QUOTA_CONNECTIONS; EMFILE when the table's upper half is full).
   absl::StatusOr<UniqueFd> Admit(UniqueFd connection);
+
+  // The account of a connection that was just admitted under `number`.
+  std::shared_ptr<Account> AccountOf(int number);
 
   // Who is behind a call, by its peer as gRPC says it: "fd:N" for what was
   // admitted, an Internet address for TCP, "unknown" for an in-process channel.
   //   Errors: UNAUTHENTICATED for anything else.
-  absl::StatusOr<Principal> Resolve(absl::string_view peer);
+  absl::StatusOr<Caller> Resolve(absl::string_view peer);
 
  private:
   struct Entry {
-    Principal principal;
+    Caller caller;
     std::uint64_t cookie = 0;  // the kernel's name of the socket, never reused
+    std::size_t place = 0;     // of its number in `numbers_`
   };
 
   absl::StatusOr<UniqueFd> MoveUp(UniqueFd connection)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // Drops the entries whose connection gRPC has closed meanwhile.
-  void Sweep() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Add(int number, Caller caller) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Remove(int number) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Looks at up to `count` connections, in turns, and drops those that gRPC has
+  // closed meanwhile.
+  void Sweep(std::size_t count) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
-  const std::int64_t max_connections_;
+  Accounts& accounts_;
   const Identify identify_;
+  // Of calls that come by no connection of their own.
+  const Caller this_process_;
+  const Caller anonymous_tcp_;
 
   Mutex mu_;
   int next_ ABSL_GUARDED_BY(mu_) = 0;
   absl::flat_hash_map<int, Entry> entries_ ABSL_GUARDED_BY(mu_);
+  // The keys of `entries_`, for Sweep() to go around.
+  std::vector<int> numbers_ ABSL_GUARDED_BY(mu_);
+  std::size_t hand_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
 }  // namespace farpoll::server

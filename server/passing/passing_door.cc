@@ -25,11 +25,12 @@ Interest InterestOf(const v1::WeakCustody& weak) {
 
 PassingDoor::PassingDoor(Reactor* reactor, const Clock* clock,
                          SessionTable* sessions, const Authority* authority,
-                         Identify identify)
+                         Accounts* accounts, Identify identify)
     : reactor_(reactor),
       clock_(clock),
       sessions_(*sessions),
       authority_(*authority),
+      accounts_(*accounts),
       identify_(std::move(identify)) {}
 
 absl::Status PassingDoor::Bind(const std::vector<std::string>& listen,
@@ -91,31 +92,31 @@ std::vector<std::string> PassingDoor::addresses() const {
 
 void PassingDoor::Enter(UniqueFd socket) {
   absl::StatusOr<Principal> peer = identify_(socket.get());
-  const auto most =
-      static_cast<std::size_t>(sessions_.limits().max_passing_connections);
-  if (!peer.ok() || connections_.size() >= most) {
+  if (!peer.ok()) {
     return;  // closes it, which its client sees as UNAVAILABLE
+  }
+  std::shared_ptr<Account> account = accounts_.Of(*peer);
+  if (!account->passing_connections.TryTake(1)) {
+    return;
   }
   const ConnectionId id = ++last_id_;
   const absl::StatusOr<Reactor::WatchId> watch =
       reactor_->Watch(socket.get(), [this, id] { OnReadable(id); });
   if (!watch.ok()) {
+    account->passing_connections.Return(1);
     return;
   }
   Connection& connection = connections_[id];
   connection.socket = std::move(socket);
   connection.peer = *std::move(peer);
+  connection.account = std::move(account);
   connection.watch = *watch;
-  RestartTimer(id, connection);
-  reactor_->Arm(connection.watch);
-}
-
-void PassingDoor::RestartTimer(ConnectionId id, Connection& connection) {
-  reactor_->Cancel(connection.timer);
+  // From its beginning: requests do not make it last longer.
   connection.timer = reactor_->RunAt(
       DeadlineAfter(clock_->Now(),
                     absl::Milliseconds(sessions_.limits().max_passing_ms)),
       [this, id] { Drop(id); });
+  reactor_->Arm(connection.watch);
 }
 
 void PassingDoor::Drop(ConnectionId id) {
@@ -125,6 +126,7 @@ void PassingDoor::Drop(ConnectionId id) {
   }
   reactor_->Unwatch(it->second.watch);
   reactor_->Cancel(it->second.timer);
+  it->second.account->passing_connections.Return(1);
   connections_.erase(it);
 }
 
@@ -133,14 +135,14 @@ void PassingDoor::OnReadable(ConnectionId id) {
   if (it == connections_.end()) {
     return;
   }
-  if (Serve(id, it->second)) {
+  if (Serve(it->second)) {
     reactor_->Arm(it->second.watch);
   } else {
     Drop(id);
   }
 }
 
-bool PassingDoor::Serve(ConnectionId id, Connection& connection) {
+bool PassingDoor::Serve(Connection& connection) {
   const absl::StatusOr<bool> more =
       Receive(connection.socket.get(), &connection.inbox);
   if (!more.ok()) {
@@ -160,7 +162,6 @@ bool PassingDoor::Serve(ConnectionId id, Connection& connection) {
   }
   const bool answered = Answer(connection, **message);
   connection.inbox.descriptors.clear();
-  RestartTimer(id, connection);
   return answered;
 }
 

@@ -27,7 +27,9 @@
 #include "server/accept/acceptor.h"
 #include "server/accept/listener.h"
 #include "server/accept/peers.h"
+#include "server/authority/accounts.h"
 #include "server/authority/authority.h"
+#include "server/policy/account.h"
 #include "server/policy/principal.h"
 #include "server/reactor/reactor.h"
 #include "server/session/session_table.h"
@@ -38,7 +40,8 @@ class PassingDoor {
  public:
   // Borrows the pointers.
   PassingDoor(Reactor* reactor, const Clock* clock, SessionTable* sessions,
-              const Authority* authority, Identify identify);
+              const Authority* authority, Accounts* accounts,
+              Identify identify);
   // Closes.
   ~PassingDoor() { Close(); }
 
@@ -60,6 +63,7 @@ class PassingDoor {
   struct Connection {
     UniqueFd socket;
     Principal peer;
+    std::shared_ptr<Account> account;  // shared with the peer's others
     DescriptorInbox inbox;
     Reactor::WatchId watch = 0;
     Reactor::TimerId timer = 0;
@@ -68,10 +72,9 @@ class PassingDoor {
   void Enter(UniqueFd socket);
   void OnReadable(ConnectionId id);
   // Reads what is there and answers; false when the connection is over.
-  bool Serve(ConnectionId id, Connection& connection);
+  bool Serve(Connection& connection);
   bool Answer(Connection& connection, const std::string& message);
   static bool Refuse(const Connection& connection, const absl::Status& why);
-  void RestartTimer(ConnectionId id, Connection& connection);
   void Drop(ConnectionId id);
 
   // The session that a request names, if its caller may do this to it.
@@ -87,6 +90,7 @@ class PassingDoor {
   const Clock* const clock_;
   SessionTable& sessions_;
   const Authority& authority_;
+  Accounts& accounts_;
   const Identify identify_;
   std::vector<Listener> listeners_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;

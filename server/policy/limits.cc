@@ -22,13 +22,32 @@ constexpr std::int64_t kDayMs = std::int64_t{24} * 3600 * 1000;
 constexpr std::int64_t kYearMs = 365 * kDayMs;
 
 constexpr LimitField kFields[] = {
+    {"max_share_percent", &Limits::max_share_percent, 1, 100,
+     "what one principal may have of every number that all share, in percent; "
+     "the server's own user may have all of it",
+     false},
+    {"reserve_percent", &Limits::reserve_percent, 0, 99,
+     "what is kept of every number that all share for the server's own user "
+     "alone, in percent",
+     false},
     {"max_connections", &Limits::max_connections, 1, kMostObjects,
      "connections open at once, of all callers; further ones are closed at "
-     "once",
-     false},
+     "once"},
     {"max_connection_streams", &Limits::max_connection_streams, 1, kMostObjects,
      "calls in progress at once on a connection; further ones wait in the "
-     "client",
+     "client. One that does not keep to it is cut off",
+     false},
+    {"max_calls", &Limits::max_calls, 1, 1 << 24,
+     "calls in progress at once, of all callers"},
+    {"max_connection_resets", &Limits::max_connection_resets, 1, kMostObjects,
+     "calls that a connection may break off in a second; one that does more is "
+     "cut off",
+     false},
+    {"max_metadata_bytes", &Limits::max_metadata_bytes, 1 << 10, 1 << 20,
+     "bytes of a call's metadata", false},
+    {"max_connection_idle_ms", &Limits::max_connection_idle_ms, 0, kDayMs,
+     "how long a connection stays open without a call, in milliseconds; its "
+     "client makes a new one when it needs one. 0: for ever",
      false},
     {"max_peer_silence_ms", &Limits::max_peer_silence_ms, 100, kDayMs,
      "how long a connection's peer may be silent, although it is asked for a "
@@ -50,11 +69,9 @@ constexpr LimitField kFields[] = {
     {"max_passing_connections", &Limits::max_passing_connections, 1,
      kMostObjects,
      "connections open at once by which descriptors travel, of all callers; "
-     "further ones are closed at once",
-     false},
+     "further ones are closed at once"},
     {"max_passing_ms", &Limits::max_passing_ms, 1, kYearMs,
-     "how long such a connection may take over a request, in milliseconds",
-     false},
+     "how long such a connection may last, in milliseconds", false},
     {"max_sessions", &Limits::max_sessions, 1, kMostObjects,
      "sessions open at once, of all callers"},
     {"max_handles", &Limits::max_handles, 0, kMostObjects,

@@ -14,10 +14,16 @@
 namespace farpoll::server {
 
 struct Limits {
+  std::int64_t max_share_percent = 50;
+  std::int64_t reserve_percent = 10;
   std::int64_t max_connections = 1000;
   std::int64_t max_connection_streams = 20'000;
   std::int64_t max_peer_silence_ms = 20'000;
   std::int64_t min_ping_interval_ms = 1'000;
+  std::int64_t max_calls = 100'000;
+  std::int64_t max_connection_resets = 2'000;
+  std::int64_t max_metadata_bytes = 8 << 10;
+  std::int64_t max_connection_idle_ms = 1'800'000;
   std::int64_t max_connection_age_ms = 0;
   std::int64_t max_connection_age_grace_ms = 10'000;
   std::int64_t max_passing_connections = 64;

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -16,41 +17,51 @@ namespace farpoll::server {
 class Gate final
     : public grpc::experimental::ServerInterceptorFactoryInterface {
  public:
-  Gate(Peers* peers, const Authority* authority)
-      : peers_(*peers), authority_(*authority) {}
+  Gate(Peers* peers, const Authority* authority, Calls* calls)
+      : peers_(*peers), authority_(*authority), calls_(*calls) {}
 
   grpc::experimental::Interceptor* CreateServerInterceptor(
       grpc::experimental::ServerRpcInfo* call) override {
-    // Health checks and reflection have contexts of their own, and no rule:
-    // they show nothing of any caller's.
+    // Health checks have no rule and do not ask for their caller: they show
+    // nothing of anybody's. Calls of unknown methods have contexts of gRPC's.
     if (auto* const context =
             dynamic_cast<CallContext*>(call->server_context())) {
-      context->caller_ = Judge(*context, call->method());
+      context->caller_ = Judge(*context, call->method(), &context->ticket_);
     }
     return nullptr;
   }
 
  private:
   absl::StatusOr<Principal> Judge(const CallContext& context,
-                                  absl::string_view method) {
-    absl::StatusOr<Principal> caller = peers_.Resolve(context.peer());
+                                  absl::string_view method,
+                                  absl::optional<Calls::Ticket>* ticket) {
+    const std::string peer = context.peer();
+    absl::StatusOr<Caller> caller = peers_.Resolve(peer);
     if (!caller.ok()) {
-      return caller;
+      return caller.status();
     }
+    absl::StatusOr<Calls::Ticket> counted =
+        calls_.Begin(peer, std::move(caller->account));
+    if (!counted.ok()) {
+      return counted.status();
+    }
+    ticket->emplace(*std::move(counted));
     const absl::optional<Verb> verb = VerbOf(method);
     if (!verb.has_value()) {
       return MakeError(absl::StatusCode::kPermissionDenied, EACCES, "NO_RULE",
                        method, "no rule allows this method");
     }
-    const absl::Status allowed = authority_.Authorize(*caller, *verb, method);
+    const absl::Status allowed =
+        authority_.Authorize(caller->principal, *verb, method);
     if (!allowed.ok()) {
       return allowed;
     }
-    return caller;
+    return std::move(caller->principal);
   }
 
   Peers& peers_;
   const Authority& authority_;
+  Calls& calls_;
 };
 
 namespace {
@@ -70,12 +81,12 @@ class ContextMaker final : public grpc::ContextAllocator {
 }  // namespace
 
 void InstallGate(grpc::ServerBuilder& builder, Peers* peers,
-                 const Authority* authority) {
+                 const Authority* authority, Calls* calls) {
   builder.SetContextAllocator(std::make_unique<ContextMaker>());
   std::vector<
       std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>>
       gates;
-  gates.push_back(std::make_unique<Gate>(peers, authority));
+  gates.push_back(std::make_unique<Gate>(peers, authority, calls));
   builder.experimental().SetInterceptorCreators(std::move(gates));
 }
 

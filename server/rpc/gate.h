@@ -13,9 +13,11 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/optional.h"
 #include "server/accept/peers.h"
 #include "server/authority/authority.h"
 #include "server/policy/principal.h"
+#include "server/rpc/calls.h"
 
 namespace farpoll::server {
 
@@ -23,7 +25,7 @@ class CallContext final : public grpc::CallbackServerContext {
  public:
   // Who calls, of a call that was let in.
   //   Errors: UNAUTHENTICATED (PEER_UNKNOWN), PERMISSION_DENIED (POLICY_VERB;
-  //     NO_RULE for a method without a rule).
+  //     NO_RULE for a method without a rule); those of Calls::Begin.
   static const absl::StatusOr<Principal>& CallerOf(
       grpc::CallbackServerContext* context) {
     return static_cast<CallContext*>(context)->caller_;
@@ -31,14 +33,16 @@ class CallContext final : public grpc::CallbackServerContext {
 
  private:
   friend class Gate;
+  // Of every call, refused or not, until it is over.
+  absl::optional<Calls::Ticket> ticket_;
   absl::StatusOr<Principal> caller_ =
       absl::PermissionDeniedError("the gate did not see this call");
 };
 
-// Puts the gate in front of every service of `builder`. Borrows `peers` and
-// `authority`.
+// Puts the gate in front of every service of `builder`. Borrows `peers`,
+// `authority` and `calls`.
 void InstallGate(grpc::ServerBuilder& builder, Peers* peers,
-                 const Authority* authority);
+                 const Authority* authority, Calls* calls);
 
 }  // namespace farpoll::server
 

@@ -63,6 +63,10 @@ constexpr Rule kRules[] = {
 }  // namespace
 
 absl::optional<Verb> VerbOf(absl::string_view method) {
+  if (method ==
+      "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo") {
+    return Verb::kInspect;
+  }
   if (!absl::ConsumePrefix(&method, "/farpoll.v1.")) {
     return absl::nullopt;
   }

@@ -48,15 +48,15 @@ absl::Status SessionEnded(absl::string_view reason, const Session& session,
 
 SessionTable::SessionTable(const Limits& limits, const Clock* clock,
                            Reactor* reactor, const Authority* authority,
-                           Children* children, Observer observer)
+                           Accounts* accounts, Children* children,
+                           Observer observer)
     : limits_(limits),
       clock_(clock),
       reactor_(reactor),
       authority_(authority),
+      accounts_(accounts),
       children_(children),
-      observer_(std::move(observer)),
-      handles_(limits.max_handles),
-      weak_handles_(limits.max_weak_handles) {}
+      observer_(std::move(observer)) {}
 
 absl::StatusOr<absl::Duration> SessionTable::JudgeTtl(
     const Limits& limits, absl::optional<absl::Duration> asked, bool detached) {
@@ -72,31 +72,6 @@ absl::StatusOr<absl::Duration> SessionTable::JudgeTtl(
                      "; it must be from 0 to ", absl::FormatDuration(longest)));
   }
   return ttl == absl::ZeroDuration() ? usual : ttl;
-}
-
-std::shared_ptr<Account> SessionTable::AccountOf(const Principal& owner) {
-  absl::erase_if(accounts_, [](const auto& entry) {
-    return entry.second.account.expired();
-  });
-  OpenAccount& open = accounts_[owner.Key()];
-  std::shared_ptr<Account> account = open.account.lock();
-  if (account == nullptr) {
-    account = std::make_shared<Account>(
-        owner.Key(), authority_->policy()->LimitsOf(owner, limits_), &handles_,
-        &weak_handles_, &children_->quota());
-    open = OpenAccount{owner, account};
-  }
-  return account;
-}
-
-void SessionTable::RefreshQuotas() {
-  const std::shared_ptr<const Policy> policy = authority_->policy();
-  MutexLock lock(&mu_);
-  for (const auto& [key, open] : accounts_) {
-    if (const std::shared_ptr<Account> account = open.account.lock()) {
-      account->SetLimits(policy->LimitsOf(open.owner, limits_));
-    }
-  }
 }
 
 absl::StatusOr<std::shared_ptr<Session>> SessionTable::Create(
@@ -116,6 +91,7 @@ absl::StatusOr<std::shared_ptr<Session>> SessionTable::Create(
   if (!id.ok()) {
     return id.status();
   }
+  const std::shared_ptr<Account> account = accounts_->Of(owner);
   std::shared_ptr<Session> session;
   {
     MutexLock lock(&mu_);
@@ -127,10 +103,6 @@ absl::StatusOr<std::shared_ptr<Session>> SessionTable::Create(
           EEXIST, "NAME_TAKEN", name,
           absl::StrCat("there is a session named ", name, " already"));
     }
-    if (static_cast<std::int64_t>(sessions_.size()) >= limits_.max_sessions) {
-      return LimitReached("max_sessions", limits_.max_sessions, "server");
-    }
-    const std::shared_ptr<Account> account = AccountOf(owner);
     if (const absl::Status taken = account->sessions.TryTake(1, "max_sessions");
         !taken.ok()) {
       return taken;

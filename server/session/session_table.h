@@ -23,11 +23,11 @@
 #include "absl/types/optional.h"
 #include "base/clock.h"
 #include "base/mutex.h"
+#include "server/authority/accounts.h"
 #include "server/authority/authority.h"
 #include "server/policy/account.h"
 #include "server/policy/limits.h"
 #include "server/policy/principal.h"
-#include "server/policy/quota.h"
 #include "server/reactor/reactor.h"
 #include "server/session/session.h"
 
@@ -40,12 +40,12 @@ class SessionTable {
   using Observer =
       std::function<void(absl::string_view what, const Session& session)>;
 
-  // `clock`, `reactor`, `authority` and `children` are borrowed. The reactor
-  // must be stopped before the table goes, and EndAll() called before the
-  // reactor stops.
+  // `clock`, `reactor`, `authority`, `accounts` and `children` are borrowed.
+  // The reactor must be stopped before the table goes, and EndAll() called
+  // before the reactor stops.
   SessionTable(const Limits& limits, const Clock* clock, Reactor* reactor,
-               const Authority* authority, Children* children,
-               Observer observer);
+               const Authority* authority, Accounts* accounts,
+               Children* children, Observer observer);
 
   // Makes a session of `owner`'s, whose names are its own. A `detached` one is
   // made to be left alone: it may ask for up to max_detached_ttl_ms, and gets
@@ -80,24 +80,16 @@ class SessionTable {
   // Ends every session.
   void EndAll();
 
-  // The policy was replaced: what principals have together is held to its
-  // quotas from now on. Those of sessions hold for new ones.
-  void RefreshQuotas();
-
   std::size_t size();
   const Limits& limits() const { return limits_; }
-  const Quota& handles() const { return handles_; }
+  // Of the handles of all sessions.
+  const Quota& handles() const { return accounts_->all().handles; }
 
  private:
   struct Entry {
     std::shared_ptr<Session> session;  // shared with calls in progress
     std::shared_ptr<Account> account;  // shared with the owner's others
     std::int64_t position = 0;         // in order of creation
-  };
-  // Lives as long as its sessions.
-  struct OpenAccount {
-    Principal owner;
-    std::weak_ptr<Account> account;
   };
   struct Expired {
     std::string owner;
@@ -110,8 +102,6 @@ class SessionTable {
   static absl::StatusOr<absl::Duration> JudgeTtl(
       const Limits& limits, absl::optional<absl::Duration> asked,
       bool detached);
-  std::shared_ptr<Account> AccountOf(const Principal& owner)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::StatusOr<std::shared_ptr<Session>> FindLocked(
       const Principal& caller, absl::string_view reference)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -125,18 +115,15 @@ class SessionTable {
   const Clock* const clock_;
   Reactor* const reactor_;
   const Authority* const authority_;
+  Accounts* const accounts_;
   Children* const children_;
   const Observer observer_;
-  Quota handles_;
-  Quota weak_handles_;
   std::atomic<std::int64_t> last_id_{0};
 
   Mutex mu_;
   bool draining_ ABSL_GUARDED_BY(mu_) = false;
   std::int64_t last_position_ ABSL_GUARDED_BY(mu_) = 0;
   absl::flat_hash_map<std::string, Entry> sessions_ ABSL_GUARDED_BY(mu_);
-  // By the owner's key.
-  absl::flat_hash_map<std::string, OpenAccount> accounts_ ABSL_GUARDED_BY(mu_);
   // By the owner's key and the name.
   absl::flat_hash_map<std::pair<std::string, std::string>, std::string>
       id_by_name_ ABSL_GUARDED_BY(mu_);

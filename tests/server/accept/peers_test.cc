@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/server/authority/server_accounts.h"
 #include "tests/support/descriptor_limit.h"
 #include "tests/support/fd_fixtures.h"
 #include "tests/support/status_matchers.h"
@@ -29,14 +30,16 @@ std::string PeerOf(const UniqueFd& connection) {
 }
 
 TEST(PeersTest, AUnixPeerIsItsUser) {
-  Peers peers(kMany, IdentifyByKernel);
+  ServerAccounts server({.max_connections = kMany});
+  Peers peers(&server.accounts, IdentifyByKernel);
   FdPair pair = UnixPair(SOCK_STREAM);
 
   const absl::StatusOr<UniqueFd> admitted = peers.Admit(std::move(pair.first));
 
   ASSERT_THAT(admitted, IsOk());
-  const absl::StatusOr<Principal> caller = peers.Resolve(PeerOf(*admitted));
-  ASSERT_THAT(caller, IsOk());
+  const absl::StatusOr<Caller> resolved = peers.Resolve(PeerOf(*admitted));
+  ASSERT_THAT(resolved, IsOk());
+  const Principal* const caller = &resolved->principal;
   EXPECT_TRUE(caller->IsUser(geteuid()));
   EXPECT_EQ(caller->gid, getegid());
   EXPECT_EQ(caller->pid, getpid());
@@ -47,24 +50,27 @@ TEST(PeersTest, AUnixPeerIsItsUser) {
 }
 
 TEST(PeersTest, ATcpPeerIsNobody) {
-  Peers peers(kMany, IdentifyByKernel);
+  ServerAccounts server({.max_connections = kMany});
+  Peers peers(&server.accounts, IdentifyByKernel);
   FdPair pair = TcpPair();
 
   const absl::StatusOr<UniqueFd> admitted = peers.Admit(std::move(pair.second));
 
   ASSERT_THAT(admitted, IsOk());
-  EXPECT_EQ(peers.Resolve(PeerOf(*admitted))->Key(),
+  EXPECT_EQ(peers.Resolve(PeerOf(*admitted))->principal.Key(),
             Principal::AnonymousTcp().Key());
 }
 
 TEST(PeersTest, CallsAreResolvedByTheirPeer) {
-  Peers peers(kMany, IdentifyByKernel);
+  ServerAccounts server({.max_connections = kMany});
+  Peers peers(&server.accounts, IdentifyByKernel);
 
-  EXPECT_EQ(peers.Resolve("ipv4:127.0.0.1:5")->Key(),
+  EXPECT_EQ(peers.Resolve("ipv4:127.0.0.1:5")->principal.Key(),
             Principal::AnonymousTcp().Key());
-  EXPECT_EQ(peers.Resolve("ipv6:[::1]:5")->Key(),
+  EXPECT_EQ(peers.Resolve("ipv6:[::1]:5")->principal.Key(),
             Principal::AnonymousTcp().Key());
-  EXPECT_EQ(peers.Resolve("unknown")->Key(), Principal::ThisProcess().Key());
+  EXPECT_EQ(peers.Resolve("unknown")->principal.Key(),
+            Principal::ThisProcess().Key());
   for (const char* peer : {"fd:7", "fd:", "fd:x", "unix:", ""}) {
     EXPECT_THAT(peers.Resolve(peer),
                 StatusIs(absl::StatusCode::kUnauthenticated))
@@ -73,7 +79,8 @@ TEST(PeersTest, CallsAreResolvedByTheirPeer) {
 }
 
 TEST(PeersTest, WhoIsNotKnownIsNotAdmitted) {
-  Peers peers(kMany, IdentifyByKernel);
+  ServerAccounts server({.max_connections = kMany});
+  Peers peers(&server.accounts, IdentifyByKernel);
   Pipe pipe;
 
   EXPECT_THAT(peers.Admit(std::move(pipe.read_end)),
@@ -81,7 +88,8 @@ TEST(PeersTest, WhoIsNotKnownIsNotAdmitted) {
 }
 
 TEST(PeersTest, ANumberIsNotUsedAgainAtOnce) {
-  Peers peers(kMany, IdentifyByKernel);
+  ServerAccounts server({.max_connections = kMany});
+  Peers peers(&server.accounts, IdentifyByKernel);
   std::vector<int> numbers;
   for (int i = 0; i < 3; ++i) {
     FdPair pair = UnixPair(SOCK_STREAM);
@@ -94,7 +102,8 @@ TEST(PeersTest, ANumberIsNotUsedAgainAtOnce) {
 
 TEST(PeersTest, NumbersStartAnewAtTheEndOfTheTable) {
   const DescriptorLimit few(64);
-  Peers peers(kMany, IdentifyByKernel);
+  ServerAccounts server({.max_connections = kMany});
+  Peers peers(&server.accounts, IdentifyByKernel);
   for (int i = 0; i < 100; ++i) {
     FdPair pair = UnixPair(SOCK_STREAM);
     const absl::StatusOr<UniqueFd> admitted =
@@ -106,7 +115,8 @@ TEST(PeersTest, NumbersStartAnewAtTheEndOfTheTable) {
 }
 
 TEST(PeersTest, AFullTableRefuses) {
-  Peers peers(kMany, IdentifyByKernel);
+  ServerAccounts server({.max_connections = kMany});
+  Peers peers(&server.accounts, IdentifyByKernel);
   FdPair pair = UnixPair(SOCK_STREAM);
   absl::Status refused;
   {
@@ -118,7 +128,8 @@ TEST(PeersTest, AFullTableRefuses) {
 }
 
 TEST(PeersTest, TheLimitCountsWhatIsOpen) {
-  Peers peers(2, IdentifyByKernel);
+  ServerAccounts server({.max_connections = 2});
+  Peers peers(&server.accounts, IdentifyByKernel);
   FdPair first = UnixPair(SOCK_STREAM);
   FdPair second = UnixPair(SOCK_STREAM);
   FdPair third = UnixPair(SOCK_STREAM);
@@ -132,6 +143,49 @@ TEST(PeersTest, TheLimitCountsWhatIsOpen) {
   EXPECT_THAT(refused, StatusIs(absl::StatusCode::kResourceExhausted));
   EXPECT_EQ(DetailOf(refused).reason, "LIMIT_CONNECTIONS");
   EXPECT_THAT(peers.Admit(std::move(fourth.first)), IsOk());
+}
+
+TEST(PeersTest, OthersHaveTheirShareAndTheOwnUserGetsIn) {
+  ServerAccounts server({.max_share_percent = 50, .max_connections = 4});
+  bool own = false;
+  Peers peers(&server.accounts, [&own](int) {
+    return own ? Principal::ThisProcess()
+               : Principal::Local(geteuid() + 1, 1, 1);
+  });
+  std::vector<UniqueFd> connections;
+  const auto admit = [&] {
+    FdPair pair = UnixPair(SOCK_STREAM);
+    absl::StatusOr<UniqueFd> admitted = peers.Admit(std::move(pair.first));
+    if (admitted.ok()) {
+      connections.push_back(*std::move(admitted));
+    }
+    return admitted.status();
+  };
+
+  EXPECT_THAT(admit(), IsOk());
+  EXPECT_THAT(admit(), IsOk());
+  EXPECT_EQ(DetailOf(admit()).reason, "QUOTA_CONNECTIONS");
+  own = true;
+  EXPECT_THAT(admit(), IsOk());
+}
+
+// Connections that gRPC has closed are found in turns, a few each time.
+TEST(PeersTest, ManyClosedConnectionsMakeRoom) {
+  ServerAccounts server({.max_connections = 200});
+  Peers peers(&server.accounts, IdentifyByKernel);
+  std::vector<UniqueFd> connections;
+  for (int i = 0; i < 200; ++i) {
+    FdPair pair = UnixPair(SOCK_STREAM);
+    connections.push_back(*peers.Admit(std::move(pair.first)));
+  }
+  connections.clear();
+
+  for (int i = 0; i < 200; ++i) {
+    FdPair pair = UnixPair(SOCK_STREAM);
+    absl::StatusOr<UniqueFd> admitted = peers.Admit(std::move(pair.first));
+    ASSERT_THAT(admitted, IsOk()) << i;
+    connections.push_back(*std::move(admitted));
+  }
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include "base/mutex.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/authority/accounts.h"
 #include "server/authority/authority.h"
 #include "server/policy/limits.h"
 #include "server/policy/principal.h"
@@ -65,6 +66,8 @@ class SessionTest : public testing::Test {
   void Limit(const Limits& limits) {
     table_->EndAll();
     Fence(*reactor_);
+    table_.reset();
+    accounts_ = MakeAccounts(limits);
     table_ = MakeTable(limits);
   }
 
@@ -100,10 +103,13 @@ class SessionTest : public testing::Test {
   FakeClock clock_;
 
  private:
+  std::unique_ptr<Accounts> MakeAccounts(const Limits& limits) {
+    return std::make_unique<Accounts>(limits, &authority_, &children_.quota());
+  }
   std::unique_ptr<SessionTable> MakeTable(const Limits& limits) {
     return std::make_unique<SessionTable>(
-        limits, &clock_, reactor_.get(), &authority_, &children_,
-        [this](absl::string_view what, const Session& session) {
+        limits, &clock_, reactor_.get(), &authority_, accounts_.get(),
+        &children_, [this](absl::string_view what, const Session& session) {
           MutexLock lock(&mu_);
           observed_.push_back(absl::StrCat(what, " ", session.name()));
         });
@@ -118,6 +124,7 @@ class SessionTest : public testing::Test {
   Authority authority_{
       std::make_shared<Policy>(Policy::Default(Mode::kPrivate, geteuid())), {}};
   std::unique_ptr<Reactor> reactor_ = *Reactor::Start(&clock_);
+  std::unique_ptr<Accounts> accounts_ = MakeAccounts(Limits());
   std::unique_ptr<SessionTable> table_ = MakeTable(Limits());
 };
 

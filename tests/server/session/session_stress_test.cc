@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/authority/accounts.h"
 #include "server/authority/authority.h"
 #include "server/session/session_table.h"
 #include "tests/server/reactor/fence.h"
@@ -155,9 +156,14 @@ class SessionStressTest : public testing::Test {
   Children children_{10, &clock_, reactor_.get()};
   Authority authority_{
       std::make_shared<Policy>(Policy::Default(Mode::kPrivate, geteuid())), {}};
-  SessionTable table_{Limits(),       &clock_,
-                      reactor_.get(), &authority_,
-                      &children_,     [](absl::string_view, const Session&) {}};
+  Accounts accounts_{Limits(), &authority_, &children_.quota()};
+  SessionTable table_{Limits(),
+                      &clock_,
+                      reactor_.get(),
+                      &authority_,
+                      &accounts_,
+                      &children_,
+                      [](absl::string_view, const Session&) {}};
 };
 
 TEST_F(SessionStressTest, ManyThreadsOneSession) {

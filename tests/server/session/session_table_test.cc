@@ -59,7 +59,7 @@ TEST_F(SessionTableTest, ANewPolicysQuotasHoldAtOnce) {
   EXPECT_THAT(session->CreatePipe("", "", 0), IsOk());
 
   authority_.Replace(WithQuotas(2, 4));
-  table_->RefreshQuotas();
+  accounts_->Refresh();
 
   EXPECT_THAT(session->CreatePipe("", "", 0), IsOk());
   EXPECT_THAT(Create("", kTtl), IsOk());
