@@ -1,5 +1,6 @@
 #include "selector/core_selector.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <utility>
@@ -15,6 +16,8 @@ constexpr char kName[] = "selector";
 
 // Events kept on the stack by a wait: 4 KiB.
 constexpr std::size_t kInlineEvents = 256;
+// Room beyond the registrations, for what the set says to itself.
+constexpr std::size_t kSpareRoom = 16;
 
 absl::Status NotRegistered(int fd) {
   return MakeError(ENOENT, "", absl::StrCat("descriptor ", fd),
@@ -178,7 +181,7 @@ absl::StatusOr<std::size_t> CoreSelector::SelectInto(
       *span == absl::InfiniteDuration()
           ? kNever
           : DeadlineAfter(std::chrono::steady_clock::now(), *span);
-  Scratch<Event, kInlineEvents> scratch(&scratch_, room.size());
+  Scratch<Event, kInlineEvents> scratch(&scratch_, SpaceFor(room.size()));
   for (;;) {
     const absl::StatusOr<std::size_t> seen =
         WaitForEvents(scratch.room(), deadline);
@@ -193,6 +196,14 @@ absl::StatusOr<std::size_t> CoreSelector::SelectInto(
       return count;
     }
   }
+}
+
+std::size_t CoreSelector::SpaceFor(std::size_t room) const {
+  if (room <= kInlineEvents) {
+    return room;
+  }
+  MutexLock lock(&mutex_);
+  return std::min(room, std::max(keys_.size() + kSpareRoom, kInlineEvents));
 }
 
 std::size_t CoreSelector::Translate(absl::Span<const Event> seen,

@@ -64,6 +64,9 @@ class CoreSelector : public BaseSelector {
   // The entry of `f`. Errors: as SelectorMap::Find, and EBADF/CLOSED.
   absl::StatusOr<KeyTable::Entry*> EntryOf(const FileObject& f)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Events that a wait with so much room may need space for: what is registered
+  // bounds it.
+  std::size_t SpaceFor(std::size_t room) const;
   // Writes those of `seen` that are still registered into `room`.
   std::size_t Translate(absl::Span<const Event> seen,
                         absl::Span<SelectorReady> room) const;

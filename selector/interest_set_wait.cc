@@ -14,6 +14,8 @@
 namespace farpoll {
 namespace {
 
+// Events kept on the stack by a wait: 3 KiB.
+constexpr std::size_t kInlineEvents = 256;
 constexpr std::size_t kMostKernelEvents = INT_MAX / sizeof(epoll_event);
 
 // A deadline that needs no clock to be known as past.
@@ -102,9 +104,14 @@ absl::StatusOr<std::size_t> InterestSet::Wait(absl::Span<Event> room,
   if (visit.closed()) {
     return ClosedError(kName);
   }
-  // 3 KiB of stack; a room beyond what the kernel can express is cut.
-  Scratch<epoll_event, 256> scratch(&scratch_,
-                                    std::min(room.size(), kMostKernelEvents));
+  // What is registered bounds it, not the room; the rest is the signal's and
+  // the orphans'.
+  const std::size_t most =
+      room.size() <= kInlineEvents
+          ? room.size()
+          : std::min(room.size(), std::max(size() + 16, kInlineEvents));
+  Scratch<epoll_event, kInlineEvents> scratch(
+      &scratch_, std::min(most, kMostKernelEvents));
   for (;;) {
     const int seen = EpollUntil(epoll_.get(), scratch.room(), deadline);
     if (seen <= 0) {

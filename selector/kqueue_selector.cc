@@ -210,8 +210,10 @@ absl::StatusOr<std::size_t> KqueueSelector::SelectInto(
   }
   // Two events may be of one number. With less room than numbers, as many
   // events as there is room: none may be taken and not told.
+  const std::size_t numbers =
+      std::min(room.size(), std::max(registered, kInlineEvents / 2));
   Scratch<Kevent, kInlineEvents> scratch(
-      &scratch_, room.size() < registered ? room.size() : 2 * room.size());
+      &scratch_, room.size() < registered ? numbers : 2 * numbers);
   for (;;) {
     const absl::StatusOr<std::size_t> seen =
         queue_->Wait(scratch.room(), deadline);

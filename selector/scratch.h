@@ -5,6 +5,7 @@
 #define FARPOLL_SELECTOR_SCRATCH_H_
 
 #include <cstddef>
+#include <new>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -29,9 +30,13 @@ class ScratchPool {
     return buffer;
   }
 
-  void GiveBack(std::vector<T> buffer) {
+  // Drops the buffer when there is no memory to remember it.
+  void GiveBack(std::vector<T> buffer) noexcept {
     MutexLock lock(&mutex_);
-    spare_.push_back(std::move(buffer));
+    try {
+      spare_.push_back(std::move(buffer));
+    } catch (const std::bad_alloc&) {
+    }
   }
 
  private:

@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -118,6 +119,18 @@ int Fail(int error) {
   return -1;
 }
 
+// What `call` returns. A C program cannot catch what it throws: memory that ran
+// out is ENOMEM. The end of a cancelled thread unwinds like an exception, is no
+// std::exception, and goes on.
+template <typename Call>
+int WithoutExceptions(Call call) {
+  try {
+    return call();
+  } catch (const std::exception&) {
+    return Fail(ENOMEM);
+  }
+}
+
 bool IsTimeout(const timespec& span) {
   return span.tv_sec >= 0 && span.tv_nsec >= 0 && span.tv_nsec < 1'000'000'000;
 }
@@ -142,18 +155,19 @@ int Control(int number, absl::Span<const Kevent> changes,
   return static_cast<int>(*count);
 }
 
+int MakeQueue() {
+  absl::StatusOr<std::unique_ptr<Kqueue>> queue = Kqueue::Create();
+  return queue.ok() ? AllNumbers().Give(*std::move(queue))
+                    : Fail(ErrnoOf(queue.status()));
+}
+
 }  // namespace
 }  // namespace farpoll
 
 extern "C" {
 
 int kqueue(void) {
-  absl::StatusOr<std::unique_ptr<farpoll::Kqueue>> queue =
-      farpoll::Kqueue::Create();
-  if (!queue.ok()) {
-    return farpoll::Fail(farpoll::ErrnoOf(queue.status()));
-  }
-  return farpoll::AllNumbers().Give(*std::move(queue));
+  return farpoll::WithoutExceptions([] { return farpoll::MakeQueue(); });
 }
 
 int kevent(int kq, const struct kevent* changelist, int nchanges,
@@ -168,15 +182,19 @@ int kevent(int kq, const struct kevent* changelist, int nchanges,
     return farpoll::Fail(EFAULT);
   }
   // The two structures have one layout, as asserted above.
-  return farpoll::Control(
-      kq,
-      {reinterpret_cast<const farpoll::Kevent*>(changelist),
-       static_cast<std::size_t>(nchanges)},
-      {reinterpret_cast<farpoll::Kevent*>(eventlist),
-       static_cast<std::size_t>(nevents)},
-      timeout == nullptr
-          ? farpoll::Timeout::Forever()
-          : farpoll::Timeout(absl::DurationFromTimespec(*timeout)));
+  const absl::Span<const farpoll::Kevent> changes(
+      reinterpret_cast<const farpoll::Kevent*>(changelist),
+      static_cast<std::size_t>(nchanges));
+  const absl::Span<farpoll::Kevent> events(
+      reinterpret_cast<farpoll::Kevent*>(eventlist),
+      static_cast<std::size_t>(nevents));
+  return farpoll::WithoutExceptions([&] {
+    return farpoll::Control(
+        kq, changes, events,
+        timeout == nullptr
+            ? farpoll::Timeout::Forever()
+            : farpoll::Timeout(absl::DurationFromTimespec(*timeout)));
+  });
 }
 
 }  // extern "C"

@@ -7,9 +7,9 @@
 #define FARPOLL_SELECTOR_KQUEUE_FILE_WATCHER_H_
 
 #include <cstdint>
+#include <unordered_map>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
 #include "base/unique_fd.h"
 #include "selector/kqueue/knote.h"
@@ -45,8 +45,9 @@ class FileWatcher {
                 absl::FunctionRef<void(KnoteId, std::uint32_t)> changed);
 
   UniqueFd inotify_;
-  absl::flat_hash_map<int, std::vector<Watcher>> watchers_;
-  absl::flat_hash_map<KnoteId, int> watches_;
+  // See KnoteTable for why not absl::flat_hash_map.
+  std::unordered_map<int, std::vector<Watcher>> watchers_;
+  std::unordered_map<KnoteId, int> watches_;
 };
 
 }  // namespace farpoll

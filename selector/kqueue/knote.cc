@@ -19,21 +19,11 @@ Knote* KnoteTable::Find(std::uint64_t ident, std::int16_t filter) {
 }
 
 Knote& KnoteTable::Insert(std::uint64_t ident, std::int16_t filter) {
-  std::uint32_t index = free_;
-  if (index != kNone) {
-    free_ = At(index).next;
-  } else {
-    index = end_++;
-    if (index / kBlock == blocks_.size()) {
-      blocks_.push_back(std::make_unique<std::array<Knote, kBlock>>());
-    }
+  // What may run out of memory comes first, and leaves the table as it was.
+  if (free_ == kNone && end_ / kBlock == blocks_.size()) {
+    blocks_.push_back(std::make_unique<std::array<Knote, kBlock>>());
   }
-  Knote& knote = At(index);
-  const std::uint32_t generation = knote.generation + 1;
-  knote = Knote();
-  knote.index = index;
-  knote.generation = generation == 0 ? 1 : generation;
-  knote.event = {.ident = ident, .filter = filter, .flags = 0};
+  const std::uint32_t index = free_ != kNone ? free_ : end_;
   if ((filter == evfilt::kRead || filter == evfilt::kWrite) &&
       ident < kDenseEnd && 2 * ident + 1 >= dense_.size()) {
     dense_.resize(2 * ident + 2, kNone);
@@ -43,6 +33,18 @@ Knote& KnoteTable::Insert(std::uint64_t ident, std::int16_t filter) {
   } else {
     by_name_.emplace(std::make_pair(ident, filter), index);
   }
+
+  Knote& knote = At(index);
+  if (free_ != kNone) {
+    free_ = knote.next;
+  } else {
+    ++end_;
+  }
+  const std::uint32_t generation = knote.generation + 1;
+  knote = Knote();
+  knote.index = index;
+  knote.generation = generation == 0 ? 1 : generation;
+  knote.event = {.ident = ident, .filter = filter, .flags = 0};
   ++used_;
   ++counts_[static_cast<std::size_t>(-filter)];
   return knote;
@@ -64,15 +66,14 @@ void KnoteTable::Erase(Knote& knote) {
   free_ = knote.index;
 }
 
-std::vector<Knote*> KnoteTable::All() {
-  std::vector<Knote*> all;
-  all.reserve(used_);
-  for (std::uint32_t index = 0; index < end_; ++index) {
-    if (At(index).filter != nullptr) {
-      all.push_back(&At(index));
+Knote* KnoteTable::Next(std::uint32_t& place) {
+  while (place < end_) {
+    Knote& knote = At(place++);
+    if (knote.filter != nullptr) {
+      return &knote;
     }
   }
-  return all;
+  return nullptr;
 }
 
 void KnoteTable::PushActive(Knote& knote) {

@@ -9,10 +9,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/hash/hash.h"
 #include "selector/events.h"
 #include "selector/interest_set.h"
 #include "selector/kqueue/descriptor.h"
@@ -113,8 +114,9 @@ class KnoteTable {
   std::size_t CountOf(std::int16_t filter) const {
     return counts_[static_cast<std::size_t>(-filter)];
   }
-  // Every knote, in no order.
-  std::vector<Knote*> All();
+  // Walks over every knote, in no order: `place` begins as 0 and is moved on.
+  // Null at the end. Knotes may be erased meanwhile.
+  Knote* Next(std::uint32_t& place);
 
   // The active list. Pushing twice, or removing what is not there, is fine.
   void PushActive(Knote& knote);
@@ -141,8 +143,9 @@ class KnoteTable {
   std::size_t used_ = 0;
   // Two a descriptor: the knote's index, or kNone.
   std::vector<std::uint32_t> dense_;
-  absl::flat_hash_map<std::pair<std::uint64_t, std::int16_t>, std::uint32_t>
-      by_name_;
+  // Not absl::flat_hash_map, which is broken once it has run out of memory.
+  using Name = std::pair<std::uint64_t, std::int16_t>;
+  std::unordered_map<Name, std::uint32_t, absl::Hash<Name>> by_name_;
   std::vector<std::unique_ptr<std::array<Knote, kBlock>>> blocks_;
   std::uint32_t free_ = kNone;
   std::uint32_t end_ = 0;

@@ -18,8 +18,9 @@ namespace {
 
 constexpr char kName[] = "kqueue";
 
-// Room that a list of results begins with; it grows with what is asked.
-constexpr std::int64_t kMostRoom = 1 << 20;
+// The least room of a list of events that the caller gives a greater maximum
+// for; registrations made during the wait may need it.
+constexpr std::size_t kLeastRoom = 64;
 
 absl::Status CheckTimeout(Timeout timeout) {
   switch (timeout.kind()) {
@@ -125,8 +126,10 @@ absl::StatusOr<std::vector<Kevent>> Kqueue::Control(
     return MakeError(EINVAL, "", "max_events",
                      absl::StrCat("max_events is negative: ", max_events));
   }
+  // No more can come than there are registrations, or changes that fail.
+  const std::size_t most = std::max(size() + changes.size(), kLeastRoom);
   std::vector<Kevent> events(
-      static_cast<std::size_t>(std::min(max_events, kMostRoom)));
+      std::min(static_cast<std::size_t>(max_events), most));
   const absl::StatusOr<std::size_t> count =
       Control(changes, absl::MakeSpan(events), timeout);
   if (!count.ok()) {

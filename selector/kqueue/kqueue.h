@@ -67,7 +67,8 @@ class Kqueue {
                                       absl::Span<Kevent> events,
                                       Timeout timeout = Timeout::Forever());
 
-  // The same with a fresh list of up to `max_events`.
+  // The same with a fresh list of up to `max_events`, which takes memory for as
+  // many as there can be: registrations and changes bound it too.
   //   Errors: also INVALID_ARGUMENT (EINVAL) for a negative number.
   absl::StatusOr<std::vector<Kevent>> Control(
       absl::Span<const Kevent> changes, std::int64_t max_events,

@@ -164,7 +164,13 @@ int Queue::Add(const Kevent& change, const Filter& filter) {
   knote.asked_fflags = change.fflags;
   knote.asked_data = change.data;
   knote.disabled = (change.flags & ev::kDisable) != 0;
-  const int error = filter.Attach(knote, *this);
+  int error = 0;
+  try {
+    error = filter.Attach(knote, *this);
+  } catch (...) {  // out of memory, which the C library survives
+    Drop(knote);
+    throw;
+  }
   if (error != 0) {
     Drop(knote);
     return error;

@@ -145,6 +145,9 @@ class Queue final : public std::enable_shared_from_this<Queue>,
 
   // ---- Events.
 
+  // Events of the kernel's sets that a wait with so much room may need space
+  // for: what is registered bounds it, however much room the caller has.
+  std::size_t SpaceFor(std::size_t room) const ABSL_LOCKS_EXCLUDED(mutex_);
   // Makes events of what the kernel's first set reported, and of what that
   // leads to; how many. `seen` lies at the start of `space`, which is used
   // again.

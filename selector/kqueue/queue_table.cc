@@ -15,8 +15,8 @@ QueueTable& QueueTable::OfProcess() { return OfThisProcess<QueueTable>(); }
 void QueueTable::Insert(int fd, std::weak_ptr<Queue> queue) {
   MutexLock lock(&mutex_);
   // A table of all queues ever would grow for ever.
-  absl::erase_if(queues_,
-                 [](const auto& entry) { return entry.second.expired(); });
+  std::erase_if(queues_,
+                [](const auto& entry) { return entry.second.expired(); });
   queues_[fd] = std::move(queue);
 }
 

@@ -5,9 +5,9 @@
 #define FARPOLL_SELECTOR_KQUEUE_QUEUE_TABLE_H_
 
 #include <memory>
+#include <unordered_map>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/container/flat_hash_map.h"
 #include "base/mutex.h"
 #include "selector/kqueue/queue.h"
 
@@ -27,8 +27,8 @@ class QueueTable {
 
  private:
   Mutex mutex_;
-  absl::flat_hash_map<int, std::weak_ptr<Queue>> queues_
-      ABSL_GUARDED_BY(mutex_);
+  // See KnoteTable for why not absl::flat_hash_map.
+  std::unordered_map<int, std::weak_ptr<Queue>> queues_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace farpoll

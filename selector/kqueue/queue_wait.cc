@@ -25,7 +25,7 @@ constexpr std::size_t kInlineEvents = 128;
 
 absl::StatusOr<std::size_t> Queue::Take(absl::Span<Kevent> room,
                                         MonotonicTime deadline) {
-  Scratch<Event, kInlineEvents> scratch(&scratch_, room.size());
+  Scratch<Event, kInlineEvents> scratch(&scratch_, SpaceFor(room.size()));
   for (;;) {
     if (active_hint_.load(std::memory_order_relaxed) > 0) {
       MutexLock lock(&mutex_);
@@ -61,6 +61,16 @@ absl::StatusOr<std::size_t> Queue::Take(absl::Span<Kevent> room,
   }
 }
 
+std::size_t Queue::SpaceFor(std::size_t room) const {
+  if (room <= kInlineEvents) {
+    return room;
+  }
+  MutexLock lock(&mutex_);
+  // Beside what is counted: the wake descriptor, and a mark for each lane.
+  const std::size_t most = watched_ + 1 + Lanes::kCount;
+  return std::min(room, std::max(most, kInlineEvents));
+}
+
 bool Queue::KernelHasNoTurn(absl::Span<Kevent> room) {
   if (watched_ == 0) {
     return knotes_.active() > 0;
@@ -92,7 +102,7 @@ std::size_t Queue::Harvest(absl::Span<const Event> seen,
       continue;
     }
     const absl::StatusOr<std::size_t> more =
-        lanes_->Collect(lane, space.first(left));
+        lanes_->Collect(lane, space.first(std::min(left, space.size())));
     for (std::size_t i = 0; more.ok() && i < *more; ++i) {
       count += TakeWatched(space[i], room[count]) ? 1 : 0;
     }
@@ -176,7 +186,10 @@ void Queue::Tick() {
   if (read(clock_.get(), &ticks, sizeof(ticks)) < 0) {
     return;  // another waiter has seen to it
   }
-  const std::vector<KnoteId> due = std::exchange(rechecks_, {});
+  // Room first, so that none is lost when memory runs out.
+  std::vector<KnoteId> next;
+  next.reserve(rechecks_.size());
+  const std::vector<KnoteId> due = std::exchange(rechecks_, std::move(next));
   for (const KnoteId id : due) {
     Knote* const knote = knotes_.Resolve(id);
     if (knote == nullptr) {
@@ -216,10 +229,16 @@ void Queue::DispatchSignals(int signal_fd) {
     }
     ++signal_readers_;
   }
+  struct Reader {
+    Queue* const queue;
+    ~Reader() {
+      MutexLock lock(&queue->mutex_);
+      --queue->signal_readers_;
+      queue->signals_read_.SignalAll();
+    }
+  };
+  const Reader reader{this};
   SignalDesk::OfProcess().Dispatch(signal_fd);
-  MutexLock lock(&mutex_);
-  --signal_readers_;
-  signals_read_.SignalAll();
 }
 
 void Queue::Signalled(KnoteId id, std::uint32_t count) {
@@ -262,7 +281,8 @@ void Queue::Close() {
   while (signal_readers_ > 0) {
     signals_read_.Wait(&mutex_);
   }
-  for (Knote* const knote : knotes_.All()) {
+  std::uint32_t place = 0;
+  while (Knote* const knote = knotes_.Next(place)) {
     Drop(*knote);
   }
   wake_.Reset();

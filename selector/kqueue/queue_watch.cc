@@ -120,13 +120,14 @@ int Queue::Unwatch(Knote& knote) {
   if (knote.token == 0) {
     return 0;
   }
-  int error = 0;
-  // It cannot fail but for Close(), and then nothing is left to remove.
-  const absl::StatusOr<int> stale =
-      lanes_->At(knote.lane, error)->Withdraw(knote.token);
-  knote.token = 0;
+  const RegistrationToken token = std::exchange(knote.token, 0);
   --watched_;
-  return stale.value_or(0);
+  if (closed_) {
+    return 0;  // the kernel's sets are gone
+  }
+  int error = 0;
+  // It cannot fail: the set is open, and the token its own.
+  return lanes_->At(knote.lane, error)->Withdraw(token).value_or(0);
 }
 
 int Queue::Rewatch(Knote& knote, Events events, Trigger trigger) {
@@ -169,14 +170,15 @@ void Queue::Activate(Knote& knote) {
 
 int Queue::WatchFile(Knote& knote, std::uint32_t mask) {
   if (files_.fd() < 0) {
-    if (files_.Open() < 0) {
+    FileWatcher files;
+    if (files.Open() < 0) {
       return errno;
     }
-    const int error = WatchOwn(files_.fd(), kFilesMark);
+    const int error = WatchOwn(files.fd(), kFilesMark);
     if (error != 0) {
-      files_.Close();
       return error;
     }
+    files_ = std::move(files);
   }
   return files_.Watch(knote.id(), knote.fd(), mask);
 }
@@ -193,12 +195,12 @@ int Queue::WatchSignal(Knote& knote) {
     return errno;
   }
   if (!signals_.valid()) {
-    signals_.Reset(fd);
+    UniqueFd signals(fd);
     const int error = WatchOwn(fd, kSignalsMark);
     if (error != 0) {
-      signals_.Reset();
       return error;
     }
+    signals_ = std::move(signals);
   }
   signal_mask_ = mask;
   SignalDesk::OfProcess().Subscribe(weak_from_this(), knote.id(),
@@ -237,8 +239,8 @@ void Queue::Recheck(Knote& knote) {
         .it_value = {.tv_sec = 0, .tv_nsec = kTickNanos}};
     timerfd_settime(clock_.get(), 0, &tick, nullptr);
   }
-  knote.rechecked = true;
   rechecks_.push_back(knote.id());
+  knote.rechecked = true;
 }
 
 Knote* Queue::Sibling(const Knote& knote, std::int16_t filter) {

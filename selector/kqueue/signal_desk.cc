@@ -36,12 +36,17 @@ void SignalDesk::Unsubscribe(const SignalListener* listener, KnoteId knote) {
 }
 
 void SignalDesk::Dispatch(int signal_fd) {
+  // Room first: what was read and not told would be lost.
+  std::vector<Subscription> told;
+  {
+    MutexLock lock(&mutex_);
+    told.reserve(subscriptions_.size());
+  }
   std::array<std::uint32_t, NSIG> counts = {};
   signalfd_siginfo record = {};
   while (read(signal_fd, &record, sizeof(record)) == sizeof(record)) {
     ++counts[record.ssi_signo];
   }
-  std::vector<Subscription> told;
   {
     MutexLock lock(&mutex_);
     for (const Subscription& subscription : subscriptions_) {

@@ -223,6 +223,17 @@ TEST(Kqueue, NegativeMaxOrTimeout) {
               HasErrno(EOVERFLOW));
 }
 
+TEST(Kqueue, RoomCostsNothing) {
+  TestQueue queue;
+  ASSERT_THAT(queue.Change(1, evfilt::kUser, ev::kAdd, note::kTrigger), IsOk());
+
+  const absl::StatusOr<std::vector<Kevent>> events = queue->Control(
+      {}, std::numeric_limits<std::int64_t>::max(), Timeout::Zero());
+
+  ASSERT_THAT(events, IsOkAndHolds(ElementsAre(IsOf(1, evfilt::kUser))));
+  EXPECT_LE(events->capacity(), 100u);
+}
+
 TEST(Kqueue, RoomZero) {
   TestQueue queue;
   const Stopwatch watch;
