@@ -39,6 +39,9 @@ class FilterHost {
   // Samples the knote again every few milliseconds, until it is active.
   virtual void Recheck(Knote& knote) = 0;
 
+  // Whether a filter may take the error of a socket from it.
+  virtual bool TakesSocketErrors() const = 0;
+
   // The same ident's knote of another filter; null when there is none.
   virtual Knote* Sibling(const Knote& knote, std::int16_t filter) = 0;
 

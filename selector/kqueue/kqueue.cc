@@ -48,8 +48,9 @@ MonotonicTime DeadlineOf(Timeout timeout) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Kqueue>> Kqueue::Create() {
-  absl::StatusOr<std::shared_ptr<Queue>> queue = Queue::Create();
+absl::StatusOr<std::unique_ptr<Kqueue>> Kqueue::Create(
+    const KqueueOptions& options) {
+  absl::StatusOr<std::shared_ptr<Queue>> queue = Queue::Create(options);
   if (!queue.ok()) {
     return queue.status();
   }

@@ -20,6 +20,7 @@
 #include "base/timeout.h"
 #include "selector/kqueue/fork_guard.h"
 #include "selector/kqueue/kevent.h"
+#include "selector/kqueue/kqueue_options.h"
 
 namespace farpoll {
 
@@ -33,7 +34,8 @@ class Queue;
 class Kqueue {
  public:
   //   Errors: RESOURCE_EXHAUSTED (EMFILE, ENFILE, ENOMEM).
-  static absl::StatusOr<std::unique_ptr<Kqueue>> Create();
+  static absl::StatusOr<std::unique_ptr<Kqueue>> Create(
+      const KqueueOptions& options = {});
 
   // Another object on the queue that `fd` names: the queue's own number or a
   // copy of it. Registrations are shared; an event goes to one.

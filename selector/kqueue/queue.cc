@@ -47,7 +47,8 @@ bool IsOpen(std::uint64_t ident) {
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<Queue>> Queue::Create() {
+absl::StatusOr<std::shared_ptr<Queue>> Queue::Create(
+    const KqueueOptions& options) {
   absl::StatusOr<std::unique_ptr<Lanes>> lanes = Lanes::Create();
   if (!lanes.ok()) {
     return lanes.status();
@@ -62,11 +63,13 @@ absl::StatusOr<std::shared_ptr<Queue>> Queue::Create() {
   if (!token.ok()) {
     return token.status();
   }
-  return std::shared_ptr<Queue>(new Queue(*std::move(lanes), std::move(wake)));
+  return std::shared_ptr<Queue>(
+      new Queue(options, *std::move(lanes), std::move(wake)));
 }
 
-Queue::Queue(std::unique_ptr<Lanes> lanes, UniqueFd wake)
-    : lanes_(std::move(lanes)), wake_(std::move(wake)) {}
+Queue::Queue(const KqueueOptions& options, std::unique_ptr<Lanes> lanes,
+             UniqueFd wake)
+    : options_(options), lanes_(std::move(lanes)), wake_(std::move(wake)) {}
 
 Queue::~Queue() { Close(); }
 

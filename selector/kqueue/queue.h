@@ -30,6 +30,7 @@
 #include "selector/kqueue/filter.h"
 #include "selector/kqueue/kevent.h"
 #include "selector/kqueue/knote.h"
+#include "selector/kqueue/kqueue_options.h"
 #include "selector/kqueue/lanes.h"
 #include "selector/kqueue/signal_desk.h"
 #include "selector/scratch.h"
@@ -42,7 +43,8 @@ class Queue final : public std::enable_shared_from_this<Queue>,
                     public SignalListener {
  public:
   //   Errors: RESOURCE_EXHAUSTED (EMFILE, ENFILE, ENOMEM).
-  static absl::StatusOr<std::shared_ptr<Queue>> Create();
+  static absl::StatusOr<std::shared_ptr<Queue>> Create(
+      const KqueueOptions& options);
   ~Queue();
   Queue(const Queue&) = delete;
   Queue& operator=(const Queue&) = delete;
@@ -90,7 +92,8 @@ class Queue final : public std::enable_shared_from_this<Queue>,
   void Signalled(KnoteId knote, std::uint32_t count) override;
 
  private:
-  Queue(std::unique_ptr<Lanes> lanes, UniqueFd wake);
+  Queue(const KqueueOptions& options, std::unique_ptr<Lanes> lanes,
+        UniqueFd wake);
 
   // ---- Changes; results are errnos, 0 for success.
 
@@ -140,6 +143,9 @@ class Queue final : public std::enable_shared_from_this<Queue>,
   void UnwatchSignal(Knote& knote) override
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Recheck(Knote& knote) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool TakesSocketErrors() const override {
+    return options_.takes_socket_errors;
+  }
   Knote* Sibling(const Knote& knote, std::int16_t filter) override
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -179,6 +185,7 @@ class Queue final : public std::enable_shared_from_this<Queue>,
   void UpdateWake() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void DispatchSignals(int signal_fd) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  const KqueueOptions options_;
   const std::unique_ptr<Lanes> lanes_;
   ScratchPool<Event> scratch_;
 

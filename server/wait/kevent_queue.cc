@@ -57,7 +57,10 @@ int NumberOf(const absl::Status& status) {
 
 absl::StatusOr<std::unique_ptr<KeventQueue>> KeventQueue::Create(
     std::int64_t max_registrations, Quota* descriptors, std::int64_t id) {
-  absl::StatusOr<std::unique_ptr<Kqueue>> queue = Kqueue::Create();
+  // The session's sockets are the server's own: nobody else waits for their
+  // errors.
+  absl::StatusOr<std::unique_ptr<Kqueue>> queue =
+      Kqueue::Create({.takes_socket_errors = true});
   if (!queue.ok()) {
     return queue.status();
   }

@@ -119,6 +119,24 @@ UniqueFd ConnectTo(int listener) {
   return client;
 }
 
+UniqueFd RefusedConnect() {
+  // Bound and not listening: the port is nobody else's meanwhile.
+  const UniqueFd deaf = Socket(AF_INET, SOCK_STREAM);
+  Bind(deaf.get());
+  UniqueFd client = Socket(AF_INET, SOCK_STREAM);
+  Connect(client.get(), AddressOf(deaf.get()));
+  AwaitKernelPoll(client.get(), 0, kError | kHangup);
+  return client;
+}
+
+int TakeSocketError(int fd) {
+  int error = 0;
+  socklen_t size = sizeof(error);
+  MustSucceed(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size),
+              "getsockopt(SO_ERROR)");
+  return error;
+}
+
 FdPair TcpPair() {
   const UniqueFd listener = TcpListener();
   FdPair pair;

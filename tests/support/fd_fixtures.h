@@ -56,6 +56,10 @@ UniqueFd TcpListener();
 UniqueFd UnixListener();
 // A non-blocking connect to `listener` (TCP); connected on return.
 UniqueFd ConnectTo(int listener);
+// A non-blocking connect (TCP) that was refused; its error is not taken yet.
+UniqueFd RefusedConnect();
+// What getsockopt(2) says of SO_ERROR, which takes it.
+int TakeSocketError(int fd);
 // A pseudo-terminal: first the master, second the slave in raw-less mode.
 FdPair Pty();
 // A copy of `fd` under a new number, or under `number`.

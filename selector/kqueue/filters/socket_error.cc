@@ -7,7 +7,7 @@
 namespace farpoll {
 
 std::uint32_t SocketErrorOf(Knote& knote, Events seen, FilterHost& host) {
-  if ((seen & kError) != 0) {
+  if ((seen & kError) != 0 && host.TakesSocketErrors()) {
     int error = 0;
     socklen_t size = sizeof(error);
     if (getsockopt(knote.fd(), SOL_SOCKET, SO_ERROR, &error, &size) == 0 &&

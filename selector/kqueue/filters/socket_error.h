@@ -10,9 +10,9 @@
 
 namespace farpoll {
 
-// The errno that ended the socket; 0 for an orderly end. SO_ERROR clears what
-// it tells, so the answer is kept in the knote and in its READ or WRITE
-// sibling.
+// The errno that ended the socket; 0 for an orderly end, and for a queue that
+// may not take errors. SO_ERROR clears what it tells, so the answer is kept in
+// the knote and in its READ or WRITE sibling.
 std::uint32_t SocketErrorOf(Knote& knote, Events seen, FilterHost& host);
 
 }  // namespace farpoll

@@ -110,6 +110,20 @@ TEST(CKqueue, CloseIsNoticed) {
   EXPECT_GE(fcntl(number, F_GETFD), 0);
 }
 
+TEST(CKqueue, RefusedConnectIsTheProgramsToSee) {
+  const UniqueFd kq(kqueue());
+  const UniqueFd socket = RefusedConnect();
+  const auto ident = static_cast<uintptr_t>(socket.get());
+  ASSERT_EQ(Change(kq.get(), Make(ident, EVFILT_WRITE, EV_ADD)), 0);
+
+  struct kevent event;
+  ASSERT_EQ(kevent(kq.get(), nullptr, 0, &event, 1, &kLookOnce), 1);
+
+  EXPECT_EQ(event.flags & ~EV_ADD, EV_EOF);
+  EXPECT_EQ(event.fflags, 0u);
+  EXPECT_EQ(TakeSocketError(socket.get()), ECONNREFUSED);
+}
+
 std::ptrdiff_t CountDescriptors() {
   const std::filesystem::directory_iterator folder("/proc/self/fd");
   return std::distance(begin(folder), end(folder));

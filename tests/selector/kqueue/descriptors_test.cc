@@ -184,8 +184,42 @@ TEST(Kqueue, FifoEofEnds) {
                                 Not(HasFlags(ev::kEof)))));
 }
 
-TEST(Kqueue, ResetError) {
+TEST(Kqueue, SocketErrorStays) {
   TestQueue queue;
+  const UniqueFd socket = RefusedConnect();
+  const int fd = socket.get();
+  ASSERT_THAT(queue.Add(fd, evfilt::kRead), IsOk());
+  ASSERT_THAT(queue.Add(fd, evfilt::kWrite), IsOk());
+
+  for (int look = 0; look < 2; ++look) {
+    EXPECT_THAT(
+        queue.Now(),
+        testing::UnorderedElementsAre(
+            AllOf(IsOf(fd, evfilt::kRead), HasFlags(ev::kEof), HasNotes(0)),
+            AllOf(IsOf(fd, evfilt::kWrite), HasFlags(ev::kEof), HasNotes(0))));
+  }
+
+  EXPECT_EQ(TakeSocketError(fd), ECONNREFUSED);
+}
+
+TEST(Kqueue, ResetStaysForTheReader) {
+  TestQueue queue;
+  FdPair pair = TcpPair();
+  const int fd = pair.second.get();
+  ASSERT_THAT(queue.Add(fd, evfilt::kRead), IsOk());
+  ResetOnClose(pair.first.get());
+  pair.first.Reset();
+
+  EXPECT_THAT(queue.Await(),
+              ElementsAre(AllOf(HasFlags(ev::kEof), HasNotes(0))));
+
+  char byte = 0;
+  EXPECT_EQ(read(fd, &byte, 1), -1);
+  EXPECT_EQ(errno, ECONNRESET);
+}
+
+TEST(Kqueue, ResetError) {
+  TestQueue queue({.takes_socket_errors = true});
   FdPair pair = TcpPair();
   const int fd = pair.second.get();
   ASSERT_THAT(queue.Add(fd, evfilt::kRead), IsOk());

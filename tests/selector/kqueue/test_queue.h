@@ -14,6 +14,7 @@
 #include "gmock/gmock.h"
 #include "selector/kqueue/kevent.h"
 #include "selector/kqueue/kqueue.h"
+#include "selector/kqueue/kqueue_options.h"
 #include "tests/support/status_matchers.h"
 
 namespace farpoll {
@@ -52,6 +53,9 @@ MATCHER_P(IsEntry, number, absl::StrCat("is an entry with errno ", number)) {
 
 class TestQueue {
  public:
+  explicit TestQueue(const KqueueOptions& options = {})
+      : queue_(*Kqueue::Create(options)) {}
+
   Kqueue& operator*() { return *queue_; }
   Kqueue* operator->() { return queue_.get(); }
 
@@ -91,7 +95,7 @@ class TestQueue {
   }
 
  private:
-  const std::unique_ptr<Kqueue> queue_ = *Kqueue::Create();
+  const std::unique_ptr<Kqueue> queue_;
 };
 
 }  // namespace farpoll

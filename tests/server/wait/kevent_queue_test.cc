@@ -130,6 +130,20 @@ TEST_F(KeventQueueTest, AddReplacesUdataAndKeepUdataKeepsIt) {
   EXPECT_EQ(last_.kevents[0].event.udata, 7u);
 }
 
+TEST_F(KeventQueueTest, TellsWhatEndedASocket) {
+  const UniqueFd socket = RefusedConnect();
+  const auto target_of = [&](std::int64_t) {
+    return Target{.fd = socket.get()};
+  };
+  ASSERT_THAT(queue_->Apply(Change(1, evfilt::kWrite), target_of), IsOk());
+
+  Collect();
+
+  ASSERT_EQ(last_.kevents.size(), 1u);
+  EXPECT_EQ(last_.kevents[0].event.flags, ev::kEof);
+  EXPECT_EQ(last_.kevents[0].event.fflags, std::uint32_t{ECONNREFUSED});
+}
+
 TEST_F(KeventQueueTest, UnknownHandleIsEbadf) {
   EXPECT_THAT(Apply(Change(1, evfilt::kRead)), HasErrno(EBADF));
   EXPECT_THAT(Apply(Change(~std::uint64_t{0}, evfilt::kRead)), HasErrno(EBADF));
