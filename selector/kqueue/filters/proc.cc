@@ -25,6 +25,7 @@ class Proc final : public Filter {
     if (notes != 0) {
       return notes;
     }
+    knote.event.flags |= ev::kClear;  // as filt_procattach sets it
     const auto pid = static_cast<std::int64_t>(knote.event.ident);
     if (pid <= 0) {
       return EINVAL;

@@ -17,6 +17,7 @@ class Procdesc final : public Filter {
     if (notes != 0) {
       return notes;
     }
+    knote.event.flags |= ev::kClear;  // as procdesc_kqfilter sets it
     const DescriptorKind kind = KindOf(knote.fd());
     if (kind != DescriptorKind::kProcess) {
       return kind == DescriptorKind::kClosed ? EBADF : EINVAL;

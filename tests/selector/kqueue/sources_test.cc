@@ -86,10 +86,27 @@ TEST(Kqueue, ProcExit) {
   child.Release();
 
   EXPECT_THAT(queue.Await(),
-              ElementsAre(AllOf(HasData(child.pid(), evfilt::kProc, 3 << 8),
-                                HasFlags(ev::kEof | ev::kOneShot),
-                                HasNotes(note::kExit))));
+              ElementsAre(AllOf(
+                  HasData(child.pid(), evfilt::kProc, 3 << 8),
+                  Field(&Kevent::flags, ev::kEof | ev::kOneShot | ev::kClear),
+                  HasNotes(note::kExit))));
   EXPECT_EQ(queue->size(), 0u);
+}
+
+// EV_CLEAR is of no consequence for what is asked later.
+TEST(Kqueue, ProcAskedAfterTheEnd) {
+  TestQueue queue;
+  Child child(7);
+  ASSERT_THAT(queue.Change(child.ident(), evfilt::kProc, ev::kAdd), IsOk());
+  child.Release();
+  child.AwaitEnd();
+  EXPECT_THAT(queue.Now(), IsEmpty());
+
+  ASSERT_THAT(queue.Change(child.ident(), evfilt::kProc, ev::kAdd, note::kExit),
+              IsOk());
+
+  EXPECT_THAT(queue.Now(),
+              ElementsAre(HasData(child.pid(), evfilt::kProc, 7 << 8)));
 }
 
 TEST(Kqueue, ProcKilled) {
@@ -189,7 +206,8 @@ TEST(Kqueue, ProcdescExit) {
 
   EXPECT_THAT(queue.Await(),
               ElementsAre(AllOf(HasData(pidfd.get(), evfilt::kProcdesc, 4 << 8),
-                                HasFlags(ev::kEof | ev::kOneShot))));
+                                Field(&Kevent::flags,
+                                      ev::kEof | ev::kOneShot | ev::kClear))));
 }
 
 // Blocks a signal in this thread, and so in those it starts.

@@ -281,9 +281,9 @@ TEST_F(KeventQueueTest, ProcAndProcdescTellTheEndOfAProcessHandle) {
 
   child.End();
 
-  EXPECT_THAT(Collect(),
-              UnorderedElementsAre("4,PROC,ONESHOT|EOF,NOTE_EXIT,15",
-                                   "4,PROCDESC,ONESHOT|EOF,NOTE_EXIT,15"));
+  EXPECT_THAT(Collect(), UnorderedElementsAre(
+                             "4,PROC,ONESHOT|CLEAR|EOF,NOTE_EXIT,15",
+                             "4,PROCDESC,ONESHOT|CLEAR|EOF,NOTE_EXIT,15"));
   EXPECT_EQ(last_.kevents[0].handle_id, 4);
 }
 
