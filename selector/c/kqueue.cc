@@ -33,6 +33,7 @@
 #include "selector/kqueue/descriptor.h"
 #include "selector/kqueue/fork_guard.h"
 #include "selector/kqueue/kevent.h"
+#include "selector/kqueue/kqueue_options.h"
 
 namespace farpoll {
 namespace {
@@ -105,13 +106,14 @@ class Numbers {
 // A child after fork(2) has none of its parent's queues, and may make its own.
 Numbers& AllNumbers() { return OfThisProcess<Numbers>(); }
 
-// Whether returned events still say EV_ADD, as on macOS and with libkqueue.
-bool EchoAdd() {
+// As the environment asks: whether flags come back as on macOS and with
+// libkqueue.
+KqueueOptions OptionsOfProcess() {
   static const bool echo = [] {
     const char* const setting = std::getenv("FARPOLL_KQUEUE_ECHO_ADD");
     return setting != nullptr && std::strcmp(setting, "1") == 0;
   }();
-  return echo;
+  return {.echoes_flags = echo};
 }
 
 int Fail(int error) {
@@ -147,16 +149,12 @@ int Control(int number, absl::Span<const Kevent> changes,
     const int error = ErrnoOf(count.status());
     return Fail(error != 0 ? error : EINVAL);
   }
-  if (EchoAdd()) {
-    for (Kevent& event : events.first(*count)) {
-      event.flags |= (event.flags & ev::kError) == 0 ? ev::kAdd : 0;
-    }
-  }
   return static_cast<int>(*count);
 }
 
 int MakeQueue() {
-  absl::StatusOr<std::unique_ptr<Kqueue>> queue = Kqueue::Create();
+  absl::StatusOr<std::unique_ptr<Kqueue>> queue =
+      Kqueue::Create(OptionsOfProcess());
   return queue.ok() ? AllNumbers().Give(*std::move(queue))
                     : Fail(ErrnoOf(queue.status()));
 }

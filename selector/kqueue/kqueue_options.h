@@ -12,6 +12,11 @@ struct KqueueOptions {
   // connect(), read() or getsockopt() does not see it. So only the owner of the
   // descriptors may choose this; else fflags is 0 and the error stays.
   bool takes_socket_errors = false;
+
+  // Whether flags come back as on macOS and from libkqueue: entries keep those
+  // of their change beside EV_ERROR, and events say EV_ADD. FreeBSD's say
+  // neither.
+  bool echoes_flags = false;
 };
 
 }  // namespace farpoll

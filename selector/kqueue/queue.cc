@@ -104,7 +104,9 @@ absl::StatusOr<std::size_t> Queue::Apply(absl::Span<const Kevent> changes,
     }
     Kevent& result = results[count++];
     result = change;
-    result.flags = ev::kError;
+    result.flags = options_.echoes_flags
+                       ? (change.flags & ~ev::kSystem) | ev::kError
+                       : ev::kError;
     result.data = error;
   }
   UpdateWake();

@@ -162,6 +162,7 @@ bool Queue::SampleNow(Knote& knote) {
 
 bool Queue::Deliver(Knote& knote, Kevent& event) {
   event = knote.event;
+  event.flags |= options_.echoes_flags ? ev::kAdd : 0;
   if (!knote.has(ev::kOneShot | ev::kDispatch | ev::kClear)) {
     return true;
   }

@@ -21,6 +21,10 @@ namespace {
 
 constexpr timespec kLookOnce = {};
 
+// Whether flags come back as on macOS; else as on FreeBSD. The test runs both
+// ways.
+bool Echoes() { return std::getenv("FARPOLL_KQUEUE_ECHO_ADD") != nullptr; }
+
 struct kevent Make(uintptr_t ident, int filter, int flags,
                    unsigned fflags = 0) {
   struct kevent event;
@@ -54,19 +58,51 @@ TEST(CKqueue, ReadAndClose) {
 
   EXPECT_EQ(event.ident, static_cast<uintptr_t>(pipe.reader()));
   EXPECT_EQ(event.data, 3);
-  // As FreeBSD; FARPOLL_KQUEUE_ECHO_ADD=1 is macOS's way.
-  const bool echo = std::getenv("FARPOLL_KQUEUE_ECHO_ADD") != nullptr;
-  EXPECT_EQ(event.flags, echo ? EV_ADD : 0);
+  EXPECT_EQ(event.flags, Echoes() ? EV_ADD : 0);
 }
 
-TEST(CKqueue, ErrorEntryNeverEchoes) {
+TEST(CKqueue, EntriesEchoTheirChange) {
   const UniqueFd kq(kqueue());
-  struct kevent list = Make(1, EVFILT_USER, EV_ENABLE);
+  struct kevent list[] = {
+      Make(1, EVFILT_USER, EV_ENABLE | EV_EOF),
+      Make(2, EVFILT_USER, EV_ADD | EV_CLEAR | EV_RECEIPT),
+  };
 
-  ASSERT_EQ(kevent(kq.get(), &list, 1, &list, 1, nullptr), 1);
+  ASSERT_EQ(kevent(kq.get(), list, 2, list, 2, nullptr), 2);
 
-  EXPECT_EQ(list.flags, EV_ERROR);
-  EXPECT_EQ(list.data, ENOENT);
+  EXPECT_EQ(list[0].flags, EV_ERROR | (Echoes() ? EV_ENABLE : 0));
+  EXPECT_EQ(list[0].data, ENOENT);
+  EXPECT_EQ(list[1].flags,
+            EV_ERROR | (Echoes() ? EV_ADD | EV_CLEAR | EV_RECEIPT : 0));
+  EXPECT_EQ(list[1].data, 0);
+}
+
+TEST(CKqueue, EveryEventEchoesAdd) {
+  const UniqueFd kq(kqueue());
+  const Pipe pipe;
+  const auto reader = static_cast<uintptr_t>(pipe.reader());
+  ASSERT_EQ(Change(kq.get(), Make(reader, EVFILT_READ, EV_ADD | EV_DISPATCH)),
+            0);
+  ASSERT_EQ(
+      Change(kq.get(), Make(1, EVFILT_USER, EV_ADD | EV_DISABLE, NOTE_TRIGGER)),
+      0);
+  Write(pipe.writer(), "x");
+  const int add = Echoes() ? EV_ADD : 0;
+  struct kevent events[2];
+
+  ASSERT_EQ(kevent(kq.get(), nullptr, 0, events, 2, &kLookOnce), 1);
+  EXPECT_EQ(events[0].flags, EV_DISPATCH | add);
+  ASSERT_EQ(kevent(kq.get(), nullptr, 0, events, 2, &kLookOnce), 0);
+
+  // Enabled by changes that do not say EV_ADD.
+  ASSERT_EQ(Change(kq.get(), Make(reader, EVFILT_READ, EV_ENABLE)), 0);
+  ASSERT_EQ(Change(kq.get(), Make(1, EVFILT_USER, EV_ENABLE | EV_FORCEONESHOT)),
+            0);
+  ASSERT_EQ(kevent(kq.get(), nullptr, 0, events, 2, &kLookOnce), 2);
+  for (const struct kevent& event : events) {
+    EXPECT_EQ(event.flags,
+              (event.filter == EVFILT_READ ? EV_DISPATCH : EV_ONESHOT) | add);
+  }
 }
 
 TEST(CKqueue, BadArguments) {
