@@ -3,14 +3,15 @@
 namespace farpoll {
 
 absl::StatusOr<std::size_t> AuditedWait::Wait(absl::Span<Event> room,
-                                              MonotonicTime deadline) {
+                                              MonotonicTime deadline,
+                                              OnSignal on_signal) {
   const absl::StatusOr<std::size_t> ready = set_.Collect(room);
   if (!ready.ok()) {
     return ready;
   }
   if (*ready == 0) {
     set_.Audit();
-    return set_.Wait(room, deadline);
+    return set_.Wait(room, deadline, on_signal);
   }
   const std::uint32_t turn =
       busy_waits_.fetch_add(1, std::memory_order_relaxed);

@@ -13,6 +13,7 @@
 #include "absl/types/span.h"
 #include "base/clock.h"
 #include "selector/interest_set.h"
+#include "selector/on_signal.h"
 #include "selector/waitable.h"
 
 namespace farpoll {
@@ -29,7 +30,8 @@ class AuditedWait {
   // As InterestSet::Wait; every number is checked before it blocks, or returns
   // with nothing. With something ready it is a single system call.
   absl::StatusOr<std::size_t> Wait(absl::Span<Event> room,
-                                   MonotonicTime deadline);
+                                   MonotonicTime deadline,
+                                   OnSignal on_signal = OnSignal::kRetry);
 
  private:
   InterestSet& set_;

@@ -25,7 +25,7 @@ absl::StatusOr<SelectorKey> BaseSelector::Modify(const FileObject& f,
 }
 
 absl::StatusOr<std::vector<SelectorReady>> BaseSelector::Select(
-    Timeout timeout) {
+    Timeout timeout, OnSignal on_signal) {
   const SelectorMap* const map = GetMap();
   if (map == nullptr) {
     return ClosedError("selector");
@@ -34,7 +34,7 @@ absl::StatusOr<std::vector<SelectorReady>> BaseSelector::Select(
   std::vector<SelectorReady> ready(
       room, SelectorReady{SelectorKey(FileObject(-1), -1, 0, 0), 0});
   const absl::StatusOr<std::size_t> count =
-      SelectInto(absl::MakeSpan(ready), timeout);
+      SelectInto(absl::MakeSpan(ready), timeout, on_signal);
   if (!count.ok()) {
     return count.status();
   }

@@ -15,6 +15,7 @@
 #include "absl/types/span.h"
 #include "base/timeout.h"
 #include "selector/file_object.h"
+#include "selector/on_signal.h"
 #include "selector/selector_rules.h"
 
 namespace farpoll {
@@ -99,13 +100,16 @@ class BaseSelector {
   // Allocates nothing once warm.
   //   Units: rounded up to whole milliseconds.
   //   Errors: EBADF/CLOSED, also when closed during the wait; INVALID_ARGUMENT,
-  //     EINVAL for NaN and for an empty room, EOVERFLOW for infinity.
-  virtual absl::StatusOr<std::size_t> SelectInto(absl::Span<SelectorReady> room,
-                                                 Timeout timeout) = 0;
+  //     EINVAL for NaN and for an empty room, EOVERFLOW for infinity; EINTR as
+  //     `on_signal` says.
+  virtual absl::StatusOr<std::size_t> SelectInto(
+      absl::Span<SelectorReady> room, Timeout timeout,
+      OnSignal on_signal = OnSignal::kRetry) = 0;
 
   // As SelectInto, with room for every registration, in a fresh vector.
   absl::StatusOr<std::vector<SelectorReady>> Select(
-      Timeout timeout = Timeout::Forever());
+      Timeout timeout = Timeout::Forever(),
+      OnSignal on_signal = OnSignal::kRetry);
 
   // The key of `f`.
   //   Errors: as SelectorMap::Find; EBADF/CLOSED.

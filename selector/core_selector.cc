@@ -71,9 +71,10 @@ absl::Status CoreSelector::CheckNumber(int /*fd*/) const {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::size_t> CoreSelector::WaitForEvents(
-    absl::Span<Event> room, MonotonicTime deadline) {
-  return set_->Wait(room, deadline);
+absl::StatusOr<std::size_t> CoreSelector::WaitForEvents(absl::Span<Event> room,
+                                                        MonotonicTime deadline,
+                                                        OnSignal on_signal) {
+  return set_->Wait(room, deadline, on_signal);
 }
 
 // ---- Registrations.
@@ -172,7 +173,7 @@ absl::StatusOr<SelectorKey> CoreSelector::Modify(const FileObject& f,
 // ---- Waiting.
 
 absl::StatusOr<std::size_t> CoreSelector::SelectInto(
-    absl::Span<SelectorReady> room, Timeout timeout) {
+    absl::Span<SelectorReady> room, Timeout timeout, OnSignal on_signal) {
   const absl::StatusOr<absl::Duration> span = SelectorTimeout(timeout);
   if (!span.ok()) {
     return span.status();
@@ -184,7 +185,7 @@ absl::StatusOr<std::size_t> CoreSelector::SelectInto(
   Scratch<Event, kInlineEvents> scratch(&scratch_, SpaceFor(room.size()));
   for (;;) {
     const absl::StatusOr<std::size_t> seen =
-        WaitForEvents(scratch.room(), deadline);
+        WaitForEvents(scratch.room(), deadline, on_signal);
     if (!seen.ok()) {
       return set_->closed() ? ClosedError(kName) : seen.status();
     }

@@ -21,6 +21,7 @@
 #include "selector/base_selector.h"
 #include "selector/interest_set.h"
 #include "selector/key_table.h"
+#include "selector/on_signal.h"
 #include "selector/scratch.h"
 #include "selector/waitable.h"
 
@@ -34,8 +35,9 @@ class CoreSelector : public BaseSelector {
   absl::StatusOr<SelectorKey> Unregister(const FileObject& f) override;
   absl::StatusOr<SelectorKey> Modify(const FileObject& f, std::int64_t events,
                                      std::uint64_t data = 0) override;
-  absl::StatusOr<std::size_t> SelectInto(absl::Span<SelectorReady> room,
-                                         Timeout timeout) override;
+  absl::StatusOr<std::size_t> SelectInto(
+      absl::Span<SelectorReady> room, Timeout timeout,
+      OnSignal on_signal = OnSignal::kRetry) override;
   const SelectorMap* GetMap() const override;
   void Close() override;
 
@@ -56,7 +58,8 @@ class CoreSelector : public BaseSelector {
 
   // How a kind of selector waits: as InterestSet::Wait, which is the default.
   virtual absl::StatusOr<std::size_t> WaitForEvents(absl::Span<Event> room,
-                                                    MonotonicTime deadline);
+                                                    MonotonicTime deadline,
+                                                    OnSignal on_signal);
 
  private:
   class View;

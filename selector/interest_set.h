@@ -20,6 +20,7 @@
 #include "base/mutex.h"
 #include "base/unique_fd.h"
 #include "selector/events.h"
+#include "selector/on_signal.h"
 #include "selector/scratch.h"
 #include "selector/slot_table.h"
 #include "selector/waitable.h"
@@ -113,10 +114,11 @@ class InterestSet {
 
   // Blocks until something is ready or `deadline` has passed (then zero). It
   // looks before it looks at the clock: a deadline in the past samples once.
-  // EINTR is retried. Allocates nothing once warm.
-  //   Errors: as Collect.
+  // Allocates nothing once warm.
+  //   Errors: as Collect; EINTR as `on_signal` says.
   absl::StatusOr<std::size_t> Wait(absl::Span<Event> room,
-                                   MonotonicTime deadline);
+                                   MonotonicTime deadline,
+                                   OnSignal on_signal = OnSignal::kRetry);
 
   // See Waitable.
   absl::StatusOr<int> fd() const;

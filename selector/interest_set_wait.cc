@@ -48,12 +48,15 @@ int EpollOnce(int epoll_fd, absl::Span<epoll_event> room,
       static_cast<int>(std::min<std::int64_t>(millis.count(), INT_MAX)));
 }
 
-// As EpollOnce, over signals and over spans that the kernel cannot express.
+// As EpollOnce, over spans that the kernel cannot express, and over signals if
+// so asked.
 int EpollUntil(int epoll_fd, absl::Span<epoll_event> room,
-               MonotonicTime deadline) {
+               MonotonicTime deadline, OnSignal on_signal) {
+  const bool interruptible =
+      on_signal == OnSignal::kReturn && deadline != kLookOnce;
   for (;;) {
     const int seen = EpollOnce(epoll_fd, room, deadline);
-    if (seen > 0 || (seen < 0 && errno != EINTR)) {
+    if (seen > 0 || (seen < 0 && (errno != EINTR || interruptible))) {
       return seen;
     }
     if (seen == 0 && (deadline == kLookOnce ||
@@ -96,7 +99,8 @@ absl::StatusOr<std::size_t> InterestSet::Collect(absl::Span<Event> room) {
 }
 
 absl::StatusOr<std::size_t> InterestSet::Wait(absl::Span<Event> room,
-                                              MonotonicTime deadline) {
+                                              MonotonicTime deadline,
+                                              OnSignal on_signal) {
   if (room.empty()) {
     return MakeError(EINVAL, "", kName, "no room for events");
   }
@@ -113,7 +117,8 @@ absl::StatusOr<std::size_t> InterestSet::Wait(absl::Span<Event> room,
   Scratch<epoll_event, kInlineEvents> scratch(
       &scratch_, std::min(most, kMostKernelEvents));
   for (;;) {
-    const int seen = EpollUntil(epoll_.get(), scratch.room(), deadline);
+    const int seen =
+        EpollUntil(epoll_.get(), scratch.room(), deadline, on_signal);
     if (seen <= 0) {
       return seen == 0 ? absl::StatusOr<std::size_t>(0)
                        : ErrnoStatus(errno, "epoll_wait");

@@ -191,7 +191,7 @@ absl::StatusOr<SelectorKey> KqueueSelector::Modify(const FileObject& f,
 // ---- Waiting.
 
 absl::StatusOr<std::size_t> KqueueSelector::SelectInto(
-    absl::Span<SelectorReady> room, Timeout timeout) {
+    absl::Span<SelectorReady> room, Timeout timeout, OnSignal on_signal) {
   const absl::StatusOr<absl::Duration> span = SelectorTimeout(timeout);
   if (!span.ok()) {
     return span.status();
@@ -216,7 +216,7 @@ absl::StatusOr<std::size_t> KqueueSelector::SelectInto(
       &scratch_, room.size() < registered ? numbers : 2 * numbers);
   for (;;) {
     const absl::StatusOr<std::size_t> seen =
-        queue_->Wait(scratch.room(), deadline);
+        queue_->Wait(scratch.room(), deadline, on_signal);
     if (!seen.ok()) {
       return queue_->closed() ? ClosedError(kName) : seen.status();
     }

@@ -20,6 +20,7 @@
 #include "selector/key_table.h"
 #include "selector/kqueue/kevent.h"
 #include "selector/kqueue/kqueue.h"
+#include "selector/on_signal.h"
 #include "selector/scratch.h"
 
 namespace farpoll {
@@ -39,8 +40,9 @@ class KqueueSelector final : public BaseSelector {
   absl::StatusOr<SelectorKey> Unregister(const FileObject& f) override;
   absl::StatusOr<SelectorKey> Modify(const FileObject& f, std::int64_t events,
                                      std::uint64_t data = 0) override;
-  absl::StatusOr<std::size_t> SelectInto(absl::Span<SelectorReady> room,
-                                         Timeout timeout) override;
+  absl::StatusOr<std::size_t> SelectInto(
+      absl::Span<SelectorReady> room, Timeout timeout,
+      OnSignal on_signal = OnSignal::kRetry) override;
   const SelectorMap* GetMap() const override;
   void Close() override;
 

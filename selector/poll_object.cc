@@ -191,7 +191,8 @@ absl::Status PollObject::ApplyDeferred() {
 
 // ---- Waiting.
 
-absl::StatusOr<absl::Span<const Event>> PollObject::Poll(Timeout timeout) {
+absl::StatusOr<absl::Span<const Event>> PollObject::Poll(Timeout timeout,
+                                                         OnSignal on_signal) {
   const absl::StatusOr<absl::Duration> span = PollTimeout(timeout);
   if (!span.ok()) {
     return span.status();
@@ -209,7 +210,7 @@ absl::StatusOr<absl::Span<const Event>> PollObject::Poll(Timeout timeout) {
     results_.resize(room);
   }
   const absl::StatusOr<std::size_t> count =
-      WaitInTurn(absl::MakeSpan(results_), deadline);
+      WaitInTurn(absl::MakeSpan(results_), deadline, on_signal);
   if (!count.ok()) {
     return count.status();
   }
@@ -221,12 +222,14 @@ absl::StatusOr<std::size_t> PollObject::Collect(absl::Span<Event> room) {
   if (!turn.status().ok()) {
     return turn.status();
   }
-  return WaitInTurn(room, MonotonicTime::min());
+  return WaitInTurn(room, MonotonicTime::min(), OnSignal::kRetry);
 }
 
 absl::StatusOr<std::size_t> PollObject::WaitInTurn(absl::Span<Event> room,
-                                                   MonotonicTime deadline) {
-  const absl::StatusOr<std::size_t> count = audited_.Wait(room, deadline);
+                                                   MonotonicTime deadline,
+                                                   OnSignal on_signal) {
+  const absl::StatusOr<std::size_t> count =
+      audited_.Wait(room, deadline, on_signal);
   if (!count.ok()) {
     return closed() ? ClosedError(kName) : count.status();
   }

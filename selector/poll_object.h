@@ -22,6 +22,7 @@
 #include "base/timeout.h"
 #include "selector/audited_wait.h"
 #include "selector/interest_set.h"
+#include "selector/on_signal.h"
 #include "selector/poll_rules.h"
 #include "selector/waitable.h"
 
@@ -62,9 +63,10 @@ class PollObject final : public Waitable {
   //   Ownership: the result stays valid until the next wait or Close.
   //   Errors: FAILED_PRECONDITION (EBUSY) while another thread waits, and
   //     (EBADF/CLOSED); INVALID_ARGUMENT, EINVAL for NaN, EOVERFLOW beyond
-  //     2^31-1 ms; what Register left to report.
+  //     2^31-1 ms; EINTR as `on_signal` says; what Register left to report.
   absl::StatusOr<absl::Span<const Event>> Poll(
-      Timeout timeout = Timeout::Forever());
+      Timeout timeout = Timeout::Forever(),
+      OnSignal on_signal = OnSignal::kRetry);
 
   // Waitable. Collect is a wait too: EBUSY beside another. fd() does not become
   // readable when a number is closed; Poll and Collect find that.
@@ -90,7 +92,8 @@ class PollObject final : public Waitable {
   // Makes the changes that came during a wait; what fails stays to be made.
   absl::Status ApplyDeferred() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<std::size_t> WaitInTurn(absl::Span<Event> room,
-                                         MonotonicTime deadline);
+                                         MonotonicTime deadline,
+                                         OnSignal on_signal);
 
   const std::unique_ptr<InterestSet> set_;
   AuditedWait audited_;

@@ -21,9 +21,10 @@ PollSelector::PollSelector(std::unique_ptr<InterestSet> interest)
 
 absl::Status PollSelector::CheckNumber(int fd) const { return CheckOpen(fd); }
 
-absl::StatusOr<std::size_t> PollSelector::WaitForEvents(
-    absl::Span<Event> room, MonotonicTime deadline) {
-  return audited_.Wait(room, deadline);
+absl::StatusOr<std::size_t> PollSelector::WaitForEvents(absl::Span<Event> room,
+                                                        MonotonicTime deadline,
+                                                        OnSignal on_signal) {
+  return audited_.Wait(room, deadline, on_signal);
 }
 
 }  // namespace farpoll

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "selector/audited_wait.h"
 #include "selector/core_selector.h"
+#include "selector/on_signal.h"
 #include "selector/waitable.h"
 
 namespace farpoll {
@@ -29,7 +30,8 @@ class PollSelector final : public CoreSelector {
 
   absl::Status CheckNumber(int fd) const override;
   absl::StatusOr<std::size_t> WaitForEvents(absl::Span<Event> room,
-                                            MonotonicTime deadline) override;
+                                            MonotonicTime deadline,
+                                            OnSignal on_signal) override;
 
   AuditedWait audited_;
 };

@@ -52,7 +52,8 @@ void FoldNumbers(std::vector<pollfd>& asked) {
 }
 
 // ppoll(2) until `deadline`; the errno, 0 for success.
-int PollUntil(std::vector<pollfd>& asked, MonotonicTime deadline) {
+int PollUntil(std::vector<pollfd>& asked, MonotonicTime deadline,
+              OnSignal on_signal) {
   for (;;) {
     const MonotonicTime now = std::chrono::steady_clock::now();
     const auto left = std::max(deadline - now, MonotonicTime::duration::zero());
@@ -63,7 +64,8 @@ int PollUntil(std::vector<pollfd>& asked, MonotonicTime deadline) {
               nullptr) >= 0) {
       return 0;
     }
-    if (errno != EINTR) {
+    const bool interrupted = on_signal == OnSignal::kReturn && now < deadline;
+    if (errno != EINTR || interrupted) {
       return errno;
     }
   }
@@ -71,7 +73,8 @@ int PollUntil(std::vector<pollfd>& asked, MonotonicTime deadline) {
 
 // The same without poll(2), for more entries than RLIMIT_NOFILE, which can be
 // when the limit was lowered over open descriptors.
-absl::Status PollManyUntil(std::vector<pollfd>& asked, MonotonicTime deadline) {
+absl::Status PollManyUntil(std::vector<pollfd>& asked, MonotonicTime deadline,
+                           OnSignal on_signal) {
   const absl::StatusOr<std::unique_ptr<InterestSet>> set =
       InterestSet::Create(InterestSet::Custody::kBorrowed);
   if (!set.ok()) {
@@ -86,7 +89,7 @@ absl::Status PollManyUntil(std::vector<pollfd>& asked, MonotonicTime deadline) {
   }
   std::vector<Event> ready(asked.size());
   const absl::StatusOr<std::size_t> count =
-      (*set)->Wait(absl::MakeSpan(ready), deadline);
+      (*set)->Wait(absl::MakeSpan(ready), deadline, on_signal);
   if (!count.ok()) {
     return count.status();
   }
@@ -139,7 +142,7 @@ std::vector<int> NumbersAt(absl::Span<const int> numbers,
 
 absl::StatusOr<SelectResult<std::size_t>> SelectPlaces(
     absl::Span<const int> read, absl::Span<const int> write,
-    absl::Span<const int> except, Timeout timeout) {
+    absl::Span<const int> except, Timeout timeout, OnSignal on_signal) {
   const absl::StatusOr<absl::Duration> span = SelectTimeout(timeout);
   if (!span.ok()) {
     return span.status();
@@ -159,9 +162,9 @@ absl::StatusOr<SelectResult<std::size_t>> SelectPlaces(
   }
   FoldNumbers(asked);
 
-  const int error = PollUntil(asked, deadline);
+  const int error = PollUntil(asked, deadline, on_signal);
   if (error == EINVAL) {
-    status = PollManyUntil(asked, deadline);
+    status = PollManyUntil(asked, deadline, on_signal);
   } else if (error != 0) {
     status = ErrnoStatus(error, "ppoll");
   }
@@ -178,9 +181,9 @@ absl::StatusOr<SelectResult<std::size_t>> SelectPlaces(
 absl::StatusOr<SelectResult<int>> Select(absl::Span<const int> read,
                                          absl::Span<const int> write,
                                          absl::Span<const int> except,
-                                         Timeout timeout) {
+                                         Timeout timeout, OnSignal on_signal) {
   const absl::StatusOr<SelectResult<std::size_t>> places =
-      SelectPlaces(read, write, except, timeout);
+      SelectPlaces(read, write, except, timeout, on_signal);
   if (!places.ok()) {
     return places.status();
   }

@@ -12,6 +12,7 @@
 #include "absl/types/span.h"
 #include "base/timeout.h"
 #include "selector/file_object.h"
+#include "selector/on_signal.h"
 
 namespace farpoll {
 
@@ -30,16 +31,18 @@ struct SelectResult {
 //   Errors: INVALID_ARGUMENT, EINVAL for a negative number, a negative timeout
 //     and NaN, EOVERFLOW for a timeout beyond 10^9 s; FAILED_PRECONDITION
 //     (EBADF) when a number is not open: nothing is reported then;
-//     RESOURCE_EXHAUSTED (ENOMEM).
+//     RESOURCE_EXHAUSTED (ENOMEM); EINTR as `on_signal` says.
 absl::StatusOr<SelectResult<int>> Select(absl::Span<const int> read,
                                          absl::Span<const int> write,
                                          absl::Span<const int> except,
-                                         Timeout timeout = Timeout::Forever());
+                                         Timeout timeout = Timeout::Forever(),
+                                         OnSignal on_signal = OnSignal::kRetry);
 
 // As Select, but results are places (indexes) in the lists.
 absl::StatusOr<SelectResult<std::size_t>> SelectPlaces(
     absl::Span<const int> read, absl::Span<const int> write,
-    absl::Span<const int> except, Timeout timeout = Timeout::Forever());
+    absl::Span<const int> except, Timeout timeout = Timeout::Forever(),
+    OnSignal on_signal = OnSignal::kRetry);
 
 namespace select_internal {
 
@@ -72,11 +75,12 @@ template <typename R, typename W, typename X>
 absl::StatusOr<SelectResult<typename R::value_type, typename W::value_type,
                             typename X::value_type>>
 SelectObjects(const R& read, const W& write, const X& except,
-              Timeout timeout = Timeout::Forever()) {
+              Timeout timeout = Timeout::Forever(),
+              OnSignal on_signal = OnSignal::kRetry) {
   using select_internal::NumbersOf;
   using select_internal::Pick;
   const absl::StatusOr<SelectResult<std::size_t>> places = SelectPlaces(
-      NumbersOf(read), NumbersOf(write), NumbersOf(except), timeout);
+      NumbersOf(read), NumbersOf(write), NumbersOf(except), timeout, on_signal);
   if (!places.ok()) {
     return places.status();
   }

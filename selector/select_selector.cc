@@ -20,9 +20,10 @@ absl::StatusOr<std::unique_ptr<SelectSelector>> SelectSelector::Create() {
 absl::Status SelectSelector::CheckNumber(int fd) const { return CheckOpen(fd); }
 
 absl::StatusOr<std::size_t> SelectSelector::WaitForEvents(
-    absl::Span<Event> room, MonotonicTime deadline) {
+    absl::Span<Event> room, MonotonicTime deadline, OnSignal on_signal) {
   set().Audit();
-  const absl::StatusOr<std::size_t> seen = set().Wait(room, deadline);
+  const absl::StatusOr<std::size_t> seen =
+      set().Wait(room, deadline, on_signal);
   if (!seen.ok()) {
     return seen;
   }

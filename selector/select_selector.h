@@ -12,6 +12,7 @@
 #include "absl/types/span.h"
 #include "base/clock.h"
 #include "selector/core_selector.h"
+#include "selector/on_signal.h"
 #include "selector/waitable.h"
 
 namespace farpoll {
@@ -28,7 +29,8 @@ class SelectSelector final : public CoreSelector {
 
   absl::Status CheckNumber(int fd) const override;
   absl::StatusOr<std::size_t> WaitForEvents(absl::Span<Event> room,
-                                            MonotonicTime deadline) override;
+                                            MonotonicTime deadline,
+                                            OnSignal on_signal) override;
 };
 
 }  // namespace farpoll

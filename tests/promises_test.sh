@@ -6,10 +6,11 @@ set -euo pipefail
 cd "$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")"
 
 readonly suites='Poll|PollFuzz|Select|Selector|BaseSelectorTest|PipeBuf'
-readonly kqueue_suites='Kqueue|KqueueFiles|KqueueModel|CKqueue'
+readonly kqueue_suites='Kqueue|KqueueFiles|KqueueModel|CKqueue|CKqueueMemory'
+readonly more_suites='KeventQueueTest|OnSignalTest'
 # security.md and streams.md name tests of many suites, each in backticks.
 promised="$({
-  grep -ohE "[^A-Za-z]($suites|$kqueue_suites)\.[A-Z][A-Za-z0-9]*" \
+  grep -ohE "[^A-Za-z]($suites|$kqueue_suites|$more_suites)\.[A-Z][A-Za-z0-9]*" \
     docs/{semantics,kqueue}.md
   grep -ohE '`[A-Z][A-Za-z]+\.[A-Z][A-Za-z0-9]+`' docs/{security,streams}.md
 } | tr -dc 'A-Za-z0-9.\n' | sort -u)"

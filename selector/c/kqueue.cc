@@ -34,6 +34,7 @@
 #include "selector/kqueue/fork_guard.h"
 #include "selector/kqueue/kevent.h"
 #include "selector/kqueue/kqueue_options.h"
+#include "selector/on_signal.h"
 
 namespace farpoll {
 namespace {
@@ -144,7 +145,7 @@ int Control(int number, absl::Span<const Kevent> changes,
     return Fail(EBADF);
   }
   const absl::StatusOr<std::size_t> count =
-      queue->Control(changes, events, timeout);
+      queue->Control(changes, events, timeout, OnSignal::kReturn);
   if (!count.ok()) {
     const int error = ErrnoOf(count.status());
     return Fail(error != 0 ? error : EINVAL);

@@ -99,7 +99,8 @@ absl::Status Kqueue::Check() const {
 
 absl::StatusOr<std::size_t> Kqueue::Control(absl::Span<const Kevent> changes,
                                             absl::Span<Kevent> events,
-                                            Timeout timeout) {
+                                            Timeout timeout,
+                                            OnSignal on_signal) {
   const absl::Status valid = CheckTimeout(timeout);
   if (!valid.ok()) {
     return valid;
@@ -117,12 +118,12 @@ absl::StatusOr<std::size_t> Kqueue::Control(absl::Span<const Kevent> changes,
     }
   }
   return events.empty() ? absl::StatusOr<std::size_t>(0)
-                        : queue->Take(events, DeadlineOf(timeout));
+                        : queue->Take(events, DeadlineOf(timeout), on_signal);
 }
 
 absl::StatusOr<std::vector<Kevent>> Kqueue::Control(
-    absl::Span<const Kevent> changes, std::int64_t max_events,
-    Timeout timeout) {
+    absl::Span<const Kevent> changes, std::int64_t max_events, Timeout timeout,
+    OnSignal on_signal) {
   if (max_events < 0) {
     return MakeError(EINVAL, "", "max_events",
                      absl::StrCat("max_events is negative: ", max_events));
@@ -132,7 +133,7 @@ absl::StatusOr<std::vector<Kevent>> Kqueue::Control(
   std::vector<Kevent> events(
       std::min(static_cast<std::size_t>(max_events), most));
   const absl::StatusOr<std::size_t> count =
-      Control(changes, absl::MakeSpan(events), timeout);
+      Control(changes, absl::MakeSpan(events), timeout, on_signal);
   if (!count.ok()) {
     return count.status();
   }
@@ -155,7 +156,8 @@ absl::StatusOr<std::size_t> Kqueue::Collect(absl::Span<Kevent> events) {
 }
 
 absl::StatusOr<std::size_t> Kqueue::Wait(absl::Span<Kevent> events,
-                                         MonotonicTime deadline) {
+                                         MonotonicTime deadline,
+                                         OnSignal on_signal) {
   if (events.empty()) {
     return MakeError(EINVAL, "", kName, "no room for events");
   }
@@ -164,7 +166,7 @@ absl::StatusOr<std::size_t> Kqueue::Wait(absl::Span<Kevent> events,
     return open;
   }
   const std::shared_ptr<Queue> queue = queue_;
-  return queue->Take(events, deadline);
+  return queue->Take(events, deadline, on_signal);
 }
 
 std::size_t Kqueue::Forget(int fd) {

@@ -21,6 +21,7 @@
 #include "selector/kqueue/fork_guard.h"
 #include "selector/kqueue/kevent.h"
 #include "selector/kqueue/kqueue_options.h"
+#include "selector/on_signal.h"
 
 namespace farpoll {
 
@@ -64,17 +65,20 @@ class Kqueue {
   //   Units: the timeout is rounded up to nanoseconds.
   //   Errors: as said, by docs/kqueue.md; INVALID_ARGUMENT (EINVAL) for a
   //     timeout that is negative or not a number, EOVERFLOW for infinity;
-  //     EBADF/CLOSED, also when closed during the wait.
+  //     EBADF/CLOSED, also when closed during the wait; EINTR as `on_signal`
+  //     says, and then every change was applied: wait again with none.
   absl::StatusOr<std::size_t> Control(absl::Span<const Kevent> changes,
                                       absl::Span<Kevent> events,
-                                      Timeout timeout = Timeout::Forever());
+                                      Timeout timeout = Timeout::Forever(),
+                                      OnSignal on_signal = OnSignal::kRetry);
 
   // The same with a fresh list of up to `max_events`, which takes memory for as
   // many as there can be: registrations and changes bound it too.
   //   Errors: also INVALID_ARGUMENT (EINVAL) for a negative number.
   absl::StatusOr<std::vector<Kevent>> Control(
       absl::Span<const Kevent> changes, std::int64_t max_events,
-      Timeout timeout = Timeout::Forever());
+      Timeout timeout = Timeout::Forever(),
+      OnSignal on_signal = OnSignal::kRetry);
 
   // The first half of Control(): applies changes, and writes entries for those
   // that failed or asked for a receipt; how many. Never waits.
@@ -89,9 +93,10 @@ class Kqueue {
 
   // The second half: waits for events until `deadline`, as Control() does with
   // a timeout.
-  //   Errors: as Collect.
+  //   Errors: as Collect; EINTR as `on_signal` says.
   absl::StatusOr<std::size_t> Wait(absl::Span<Kevent> events,
-                                   MonotonicTime deadline);
+                                   MonotonicTime deadline,
+                                   OnSignal on_signal = OnSignal::kRetry);
 
   // Removes every registration of descriptor `fd`, for its owner to call before
   // closing it; how many there were.

@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "selector/events.h"
 #include "selector/interest_set.h"
+#include "selector/on_signal.h"
 #include "selector/waitable.h"
 
 namespace farpoll {
@@ -46,8 +47,8 @@ class Lanes {
   // As InterestSet::Wait on all lanes. An event of lane 1 or above is its
   // marker: Collect has the events.
   absl::StatusOr<std::size_t> Wait(absl::Span<Event> room,
-                                   MonotonicTime deadline) {
-    return sets_[0]->Wait(room, deadline);
+                                   MonotonicTime deadline, OnSignal on_signal) {
+    return sets_[0]->Wait(room, deadline, on_signal);
   }
   absl::StatusOr<std::size_t> Collect(std::uint8_t lane,
                                       absl::Span<Event> room) {

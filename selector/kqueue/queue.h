@@ -33,6 +33,7 @@
 #include "selector/kqueue/kqueue_options.h"
 #include "selector/kqueue/lanes.h"
 #include "selector/kqueue/signal_desk.h"
+#include "selector/on_signal.h"
 #include "selector/scratch.h"
 #include "selector/waitable.h"
 
@@ -59,9 +60,10 @@ class Queue final : public std::enable_shared_from_this<Queue>,
 
   // Waits until there are events, or `deadline` (then zero), and takes as many
   // as `room`, which is not empty, can hold.
-  //   Errors: EBADF/CLOSED, also when closed meanwhile; RESOURCE_EXHAUSTED.
+  //   Errors: EBADF/CLOSED, also when closed meanwhile; RESOURCE_EXHAUSTED;
+  //     EINTR as `on_signal` says.
   absl::StatusOr<std::size_t> Take(absl::Span<Kevent> room,
-                                   MonotonicTime deadline);
+                                   MonotonicTime deadline, OnSignal on_signal);
 
   // Removes every registration of descriptor `fd`; how many.
   std::size_t Forget(int fd);

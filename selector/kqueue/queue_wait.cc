@@ -24,7 +24,8 @@ constexpr std::size_t kInlineEvents = 128;
 }  // namespace
 
 absl::StatusOr<std::size_t> Queue::Take(absl::Span<Kevent> room,
-                                        MonotonicTime deadline) {
+                                        MonotonicTime deadline,
+                                        OnSignal on_signal) {
   Scratch<Event, kInlineEvents> scratch(&scratch_, SpaceFor(room.size()));
   for (;;) {
     if (active_hint_.load(std::memory_order_relaxed) > 0) {
@@ -37,7 +38,7 @@ absl::StatusOr<std::size_t> Queue::Take(absl::Span<Kevent> room,
       }
     }
     const absl::StatusOr<std::size_t> seen =
-        lanes_->Wait(scratch.room(), deadline);
+        lanes_->Wait(scratch.room(), deadline, on_signal);
     if (!seen.ok()) {
       return closed() ? ClosedError(kName) : seen.status();
     }

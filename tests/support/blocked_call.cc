@@ -1,5 +1,6 @@
 #include "tests/support/blocked_call.h"
 
+#include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -45,6 +46,10 @@ void BlockedCall::AwaitBlocked() {
       return;
     }
   }
+}
+
+void BlockedCall::Signal(int signal) {
+  EXPECT_EQ(pthread_kill(thread_.native_handle(), signal), 0);
 }
 
 void BlockedCall::Join() {

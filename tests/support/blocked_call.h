@@ -21,6 +21,9 @@ class BlockedCall {
   // theirs, by the kernel's word; fails the test after 10 s.
   void AwaitBlocked();
 
+  // Sends the thread a signal.
+  void Signal(int signal);
+
   // Returns once the call has returned.
   void Join();
 

@@ -2,6 +2,7 @@
 // library.
 // Source: FreeBSD kqueue(2); docs/kqueue.md.
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/event.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,7 +15,9 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/blocked_call.h"
 #include "tests/support/fd_fixtures.h"
+#include "tests/support/signal_handler.h"
 
 namespace farpoll {
 namespace {
@@ -158,6 +161,31 @@ TEST(CKqueue, RefusedConnectIsTheProgramsToSee) {
   EXPECT_EQ(event.flags & ~EV_ADD, EV_EOF);
   EXPECT_EQ(event.fflags, 0u);
   EXPECT_EQ(TakeSocketError(socket.get()), ECONNREFUSED);
+}
+
+TEST(CKqueue, AHandlerEndsTheWaitAndChangesStay) {
+  const UniqueFd kq(kqueue());
+  for (const int flags : {0, SA_RESTART}) {
+    const SignalHandler handler(SIGUSR2, flags);
+    ASSERT_EQ(Change(kq.get(), Make(1, EVFILT_USER, EV_ADD)), 0);
+    int result = 0;
+    int error = 0;
+    BlockedCall call([&] {
+      // Applied twice it would be an error entry.
+      struct kevent list = Make(1, EVFILT_USER, EV_DELETE);
+      result = kevent(kq.get(), &list, 1, &list, 1, nullptr);
+      error = errno;
+    });
+    call.AwaitBlocked();
+
+    call.Signal(SIGUSR2);
+    call.Join();
+
+    EXPECT_EQ(result, -1);
+    EXPECT_EQ(error, EINTR);
+    EXPECT_EQ(Change(kq.get(), Make(1, EVFILT_USER, EV_DELETE)), -1);
+    EXPECT_EQ(errno, ENOENT);
+  }
 }
 
 std::ptrdiff_t CountDescriptors() {

@@ -122,7 +122,9 @@ int kqueue(void);
 /* Applies changes, then waits for up to `nevents` events until `timeout`, or
  * for ever if it is null; how many came. -1 and errno on failure: EBADF for no
  * queue, EFAULT for a null list with a count, EINVAL for a negative count or a
- * bad timeout, and what a change failed with if there is no room to say so. */
+ * bad timeout, EINTR when a signal handler ran during the wait (then every
+ * change was applied), ENOMEM, and what a change failed with if there is no
+ * room to say so. */
 int kevent(int kq, const struct kevent* changelist, int nchanges,
            struct kevent* eventlist, int nevents,
            const struct timespec* timeout);
