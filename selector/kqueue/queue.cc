@@ -77,6 +77,13 @@ Queue::~Queue() { Close(); }
 
 absl::StatusOr<std::size_t> Queue::Apply(absl::Span<const Kevent> changes,
                                          absl::Span<Kevent> results) {
+  absl::StatusOr<std::size_t> count = ApplyAll(changes, results);
+  SignalDesk::UnblockUnasked();
+  return count;
+}
+
+absl::StatusOr<std::size_t> Queue::ApplyAll(absl::Span<const Kevent> changes,
+                                            absl::Span<Kevent> results) {
   MutexLock lock(&mutex_);
   if (closed_) {
     return ClosedError(kName);

@@ -97,8 +97,14 @@ class Queue final : public std::enable_shared_from_this<Queue>,
   Queue(const KqueueOptions& options, std::unique_ptr<Lanes> lanes,
         UniqueFd wake);
 
+  // The end of Close(): drops every knote, and what the queue has of its own.
+  void Release() ABSL_LOCKS_EXCLUDED(mutex_);
+
   // ---- Changes; results are errnos, 0 for success.
 
+  absl::StatusOr<std::size_t> ApplyAll(absl::Span<const Kevent> changes,
+                                       absl::Span<Kevent> results)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   int ApplyOne(const Kevent& change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // EBADF and ENOENT: the knote is gone, as its number was closed, or names
   // another file by now.
@@ -168,6 +174,10 @@ class Queue final : public std::enable_shared_from_this<Queue>,
   // Events of knotes in the active list.
   std::size_t TakeActive(absl::Span<Kevent> room)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<std::size_t> TakeUntil(absl::Span<Kevent> room,
+                                        MonotonicTime deadline,
+                                        OnSignal on_signal)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   // Whether the active list will do: the kernel has nothing to say, or the
   // list alone fills `room` and it is its turn.
   bool KernelHasNoTurn(absl::Span<Kevent> room)

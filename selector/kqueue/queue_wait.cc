@@ -26,6 +26,16 @@ constexpr std::size_t kInlineEvents = 128;
 absl::StatusOr<std::size_t> Queue::Take(absl::Span<Kevent> room,
                                         MonotonicTime deadline,
                                         OnSignal on_signal) {
+  // Before, what another thread has deleted; after, what was one-shot.
+  SignalDesk::UnblockUnasked();
+  absl::StatusOr<std::size_t> count = TakeUntil(room, deadline, on_signal);
+  SignalDesk::UnblockUnasked();
+  return count;
+}
+
+absl::StatusOr<std::size_t> Queue::TakeUntil(absl::Span<Kevent> room,
+                                             MonotonicTime deadline,
+                                             OnSignal on_signal) {
   Scratch<Event, kInlineEvents> scratch(&scratch_, SpaceFor(room.size()));
   for (;;) {
     if (active_hint_.load(std::memory_order_relaxed) > 0) {
@@ -279,6 +289,11 @@ void Queue::Close() {
     closed_ = true;
   }
   lanes_->Close();
+  Release();
+  SignalDesk::UnblockUnasked();
+}
+
+void Queue::Release() {
   MutexLock lock(&mutex_);
   while (signal_readers_ > 0) {
     signals_read_.Wait(&mutex_);

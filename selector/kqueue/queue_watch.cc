@@ -33,17 +33,6 @@ std::uint64_t SignalBit(const Knote& knote) {
   return std::uint64_t{1} << (knote.event.ident - 1);
 }
 
-sigset_t SignalSet(std::uint64_t mask) {
-  sigset_t set;
-  sigemptyset(&set);
-  for (int signal = 1; signal < NSIG; ++signal) {
-    if ((mask >> (signal - 1) & 1) != 0) {
-      sigaddset(&set, signal);
-    }
-  }
-  return set;
-}
-
 }  // namespace
 
 // ---- The kernel's sets.
@@ -187,9 +176,9 @@ void Queue::UnwatchFile(Knote& knote) { files_.Unwatch(knote.id()); }
 
 int Queue::WatchSignal(Knote& knote) {
   const std::uint64_t mask = signal_mask_ | SignalBit(knote);
-  const sigset_t set = SignalSet(mask);
+  const sigset_t set = SignalSetOf(mask);
   // Signals that no thread blocks would be handled before they are read.
-  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  SignalDesk::Block(mask);
   const int fd = signalfd(signals_.get(), &set, SFD_CLOEXEC | SFD_NONBLOCK);
   if (fd < 0) {
     return errno;
@@ -213,7 +202,7 @@ void Queue::UnwatchSignal(Knote& knote) {
   const std::uint64_t number = knote.event.ident;
   if (signals_.valid() && number >= 1 && number < NSIG) {
     signal_mask_ &= ~SignalBit(knote);
-    const sigset_t set = SignalSet(signal_mask_);
+    const sigset_t set = SignalSetOf(signal_mask_);
     // It cannot fail: the descriptor is a signalfd.
     (void)signalfd(signals_.get(), &set, 0);
   }

@@ -11,8 +11,59 @@
 #include "selector/kqueue/fork_guard.h"
 
 namespace farpoll {
+namespace {
+
+// The signals that were blocked in this thread by the desk.
+thread_local std::uint64_t blocked_here = 0;
+
+std::uint64_t BitOf(int signal) { return std::uint64_t{1} << (signal - 1); }
+
+}  // namespace
+
+sigset_t SignalSetOf(std::uint64_t mask) {
+  sigset_t set;
+  sigemptyset(&set);
+  for (int signal = 1; signal < NSIG; ++signal) {
+    if ((mask & BitOf(signal)) != 0) {
+      sigaddset(&set, signal);
+    }
+  }
+  return set;
+}
 
 SignalDesk& SignalDesk::OfProcess() { return OfThisProcess<SignalDesk>(); }
+
+void SignalDesk::Block(std::uint64_t mask) {
+  const sigset_t set = SignalSetOf(mask);
+  sigset_t before;
+  pthread_sigmask(SIG_BLOCK, &set, &before);
+  for (int signal = 1; signal < NSIG; ++signal) {
+    if ((mask & BitOf(signal)) != 0 && sigismember(&before, signal) == 0) {
+      blocked_here |= BitOf(signal);
+    }
+  }
+}
+
+void SignalDesk::UnblockUnasked() {
+  if (blocked_here == 0) {
+    return;
+  }
+  const std::uint64_t unasked = blocked_here & ~OfProcess().asked_.load();
+  if (unasked == 0) {
+    return;
+  }
+  blocked_here &= ~unasked;  // first: a handler may come back to here
+  const sigset_t set = SignalSetOf(unasked);
+  pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+}
+
+void SignalDesk::NoteAsked() {
+  std::uint64_t asked = 0;
+  for (const Subscription& subscription : subscriptions_) {
+    asked |= BitOf(subscription.signal);
+  }
+  asked_.store(asked);
+}
 
 void SignalDesk::Subscribe(std::weak_ptr<SignalListener> listener,
                            KnoteId knote, int signal) {
@@ -22,6 +73,7 @@ void SignalDesk::Subscribe(std::weak_ptr<SignalListener> listener,
                             .identity = identity,
                             .knote = knote,
                             .signal = signal});
+  NoteAsked();
 }
 
 void SignalDesk::Unsubscribe(const SignalListener* listener, KnoteId knote) {
@@ -33,6 +85,7 @@ void SignalDesk::Unsubscribe(const SignalListener* listener, KnoteId knote) {
                               subscription.knote == knote;
                      }),
       subscriptions_.end());
+  NoteAsked();
 }
 
 void SignalDesk::Dispatch(int signal_fd) {

@@ -18,6 +18,7 @@
 #include "tests/selector/kqueue/test_queue.h"
 #include "tests/support/blocked_call.h"
 #include "tests/support/fd_fixtures.h"
+#include "tests/support/signal_handler.h"
 #include "tests/support/stopwatch.h"
 
 namespace farpoll {
@@ -225,6 +226,13 @@ class Blocked {
   sigset_t before_;
 };
 
+// Whether this thread blocks `signal`.
+bool IsBlocked(int signal) {
+  sigset_t set;
+  pthread_sigmask(SIG_BLOCK, nullptr, &set);
+  return sigismember(&set, signal) == 1;
+}
+
 TEST(Kqueue, SignalCount) {
   const Blocked blocked(SIGUSR1);
   TestQueue one;
@@ -271,6 +279,84 @@ TEST(Kqueue, SignalDeleted) {
   sigaddset(&set, SIGUSR2);
   const timespec now = {};
   EXPECT_EQ(sigtimedwait(&set, nullptr, &now), SIGUSR2);
+}
+
+TEST(Kqueue, SignalDeletedReachesItsHandler) {
+  const SignalHandler handler(SIGUSR2);
+  TestQueue queue;
+  ASSERT_THAT(queue.Change(SIGUSR2, evfilt::kSignal, ev::kAdd), IsOk());
+  raise(SIGUSR2);
+  EXPECT_THAT(queue.Now(), ElementsAre(IsOf(SIGUSR2, evfilt::kSignal)));
+  EXPECT_EQ(handler.count(), 0);
+
+  ASSERT_THAT(queue.Change(SIGUSR2, evfilt::kSignal, ev::kDelete), IsOk());
+  raise(SIGUSR2);
+
+  EXPECT_EQ(handler.count(), 1);
+}
+
+TEST(Kqueue, SignalPendingAtDeletionReachesItsHandler) {
+  const SignalHandler handler(SIGUSR2);
+  TestQueue queue;
+  ASSERT_THAT(queue.Change(SIGUSR2, evfilt::kSignal, ev::kAdd), IsOk());
+  raise(SIGUSR2);
+
+  ASSERT_THAT(queue.Change(SIGUSR2, evfilt::kSignal, ev::kDelete), IsOk());
+
+  EXPECT_EQ(handler.count(), 1);
+}
+
+TEST(Kqueue, SignalStaysBlockedWhileAnyQueueAsks) {
+  const SignalHandler handler(SIGUSR2);
+  TestQueue one;
+  TestQueue two;
+  ASSERT_THAT(one.Change(SIGUSR2, evfilt::kSignal, ev::kAdd), IsOk());
+  ASSERT_THAT(two.Change(SIGUSR2, evfilt::kSignal, ev::kAdd), IsOk());
+  ASSERT_THAT(one.Change(SIGUSR2, evfilt::kSignal, ev::kDelete), IsOk());
+
+  raise(SIGUSR2);
+
+  EXPECT_EQ(handler.count(), 0);
+  EXPECT_THAT(two.Now(), ElementsAre(IsOf(SIGUSR2, evfilt::kSignal)));
+  two->Close();
+  EXPECT_FALSE(IsBlocked(SIGUSR2));
+}
+
+TEST(Kqueue, SignalOneShotUnblocksWithItsEvent) {
+  const SignalHandler handler(SIGUSR2);
+  TestQueue queue;
+  ASSERT_THAT(queue.Change(SIGUSR2, evfilt::kSignal, ev::kAdd | ev::kOneShot),
+              IsOk());
+  EXPECT_TRUE(IsBlocked(SIGUSR2));
+  raise(SIGUSR2);
+
+  EXPECT_THAT(queue.Now(), ElementsAre(IsOf(SIGUSR2, evfilt::kSignal)));
+
+  EXPECT_FALSE(IsBlocked(SIGUSR2));
+}
+
+TEST(Kqueue, SignalBlockedBeforeStaysSo) {
+  const Blocked blocked(SIGUSR2);
+  TestQueue queue;
+  ASSERT_THAT(queue.Change(SIGUSR2, evfilt::kSignal, ev::kAdd), IsOk());
+
+  ASSERT_THAT(queue.Change(SIGUSR2, evfilt::kSignal, ev::kDelete), IsOk());
+
+  EXPECT_TRUE(IsBlocked(SIGUSR2));
+}
+
+TEST(Kqueue, SignalDeletedElsewhereUnblocksAtTheNextCall) {
+  const SignalHandler handler(SIGUSR2);
+  TestQueue queue;
+  ASSERT_THAT(queue.Change(SIGUSR2, evfilt::kSignal, ev::kAdd), IsOk());
+
+  std::thread([&] {
+    EXPECT_THAT(queue.Change(SIGUSR2, evfilt::kSignal, ev::kDelete), IsOk());
+  }).join();
+
+  EXPECT_TRUE(IsBlocked(SIGUSR2));
+  EXPECT_THAT(queue.Now(), IsEmpty());
+  EXPECT_FALSE(IsBlocked(SIGUSR2));
 }
 
 TEST(Kqueue, SignalBad) {
