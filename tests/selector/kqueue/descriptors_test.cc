@@ -240,6 +240,25 @@ TEST(Kqueue, ResetError) {
               ElementsAre(AllOf(HasFlags(ev::kEof), HasNotes(ECONNRESET))));
 }
 
+// What was muted below its mark is watched for edges; disabled, for none.
+TEST(Kqueue, DispatchBelowItsMarkIsQuietOnceTold) {
+  TestQueue queue;
+  const FdPair pair = UnixPair(SOCK_STREAM);
+  const int fd = pair.second.get();
+  ASSERT_THAT(queue.Change(fd, evfilt::kRead, ev::kAdd | ev::kDispatch,
+                           note::kLowWater, 5),
+              IsOk());
+  Write(pair.first.get(), "four");
+  EXPECT_THAT(queue.Now(), IsEmpty());
+  Write(pair.first.get(), "!");
+  EXPECT_THAT(queue.Now(), ElementsAre(HasData(fd, evfilt::kRead, 5)));
+
+  Write(pair.first.get(), "more");
+
+  EXPECT_EQ(KernelPoll(*queue->fd(), kIn), 0);
+  EXPECT_THAT(queue.Now(), IsEmpty());
+}
+
 TEST(Kqueue, LowWater) {
   for (const std::uint16_t mode : {0, int{ev::kClear}, int{ev::kDispatch}}) {
     TestQueue queue;

@@ -443,6 +443,19 @@ TEST(Kqueue, TimerOneShotZero) {
   EXPECT_EQ(queue->size(), 0u);
 }
 
+TEST(Kqueue, TimerOneShotZeroIsAtOnceInAnyUnit) {
+  TestQueue queue;
+  ASSERT_THAT(queue.Change(1, evfilt::kTimer, ev::kAdd | ev::kOneShot,
+                           note::kSeconds, 0),
+              IsOk());
+  // The clock of this test: due later than at once, and before one second.
+  ASSERT_THAT(queue.Change(2, evfilt::kTimer, ev::kAdd | ev::kOneShot,
+                           note::kMilliseconds, 1),
+              IsOk());
+
+  EXPECT_THAT(queue.Await(), testing::Contains(HasData(1, evfilt::kTimer, 1)));
+}
+
 TEST(Kqueue, TimerPastAbsolute) {
   TestQueue queue;
   ASSERT_THAT(queue.Change(1, evfilt::kTimer, ev::kAdd,
