@@ -161,7 +161,8 @@ class Read final : public Filter {
     if (knote.event.data == 0 && (seen & kError) == 0 && empty_is_silent) {
       return false;  // somebody took it since
     }
-    return (seen & (kIn | kError)) != 0 && EnoughFor(knote);
+    // An error is told whatever the mark.
+    return (seen & kError) != 0 || ((seen & kIn) != 0 && EnoughFor(knote));
   }
 };
 

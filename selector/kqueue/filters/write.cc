@@ -93,7 +93,9 @@ class Write final : public Filter {
       return true;
     }
     knote.event.data = SocketSpace(knote.fd());
-    return (seen & (kOut | kError)) != 0 && EnoughFor(knote, host);
+    // An error is told whatever the mark.
+    return (seen & kError) != 0 ||
+           ((seen & kOut) != 0 && EnoughFor(knote, host));
   }
 
   static bool SamplePipe(Knote& knote, Events seen, FilterHost& host) {

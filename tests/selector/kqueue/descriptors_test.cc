@@ -240,6 +240,26 @@ TEST(Kqueue, ResetError) {
               ElementsAre(AllOf(HasFlags(ev::kEof), HasNotes(ECONNRESET))));
 }
 
+TEST(Kqueue, AnErrorIsToldBelowTheMark) {
+  TestQueue queue;
+  FdPair pair = UdpPair();
+  const int fd = pair.first.get();
+  pair.second.Reset();
+  Write(fd, "to nobody");
+  AwaitKernelPoll(fd, 0, kError);
+
+  for (const std::int16_t filter : {evfilt::kRead, evfilt::kWrite}) {
+    ASSERT_THAT(queue.Change(fd, filter, ev::kAdd, note::kLowWater, 1 << 30),
+                IsOk());
+  }
+
+  EXPECT_THAT(queue.Now(),
+              testing::UnorderedElementsAre(IsOf(fd, evfilt::kRead),
+                                            IsOf(fd, evfilt::kWrite)));
+  EXPECT_EQ(TakeSocketError(fd), ECONNREFUSED);
+  EXPECT_THAT(queue.Now(), IsEmpty());
+}
+
 // What was muted below its mark is watched for edges; disabled, for none.
 TEST(Kqueue, DispatchBelowItsMarkIsQuietOnceTold) {
   TestQueue queue;
