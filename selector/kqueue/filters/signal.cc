@@ -12,9 +12,12 @@ class Signal final : public Filter {
  public:
   int Attach(Knote& knote, FilterHost& host) const override {
     const std::uint64_t number = knote.event.ident;
-    // Nothing can catch the last two.
+    // Nothing can catch SIGKILL and SIGSTOP; glibc keeps what lies between the
+    // standard signals and the real-time ones, and lets nobody block it.
+    const bool kept =
+        number > SIGSYS && number < static_cast<std::uint64_t>(SIGRTMIN);
     if (number < 1 || number >= NSIG || number == SIGKILL ||
-        number == SIGSTOP) {
+        number == SIGSTOP || kept) {
       return EINVAL;
     }
     knote.event.flags |= ev::kClear;

@@ -362,7 +362,7 @@ TEST(Kqueue, SignalDeletedElsewhereUnblocksAtTheNextCall) {
 TEST(Kqueue, SignalBad) {
   TestQueue queue;
 
-  for (const std::uint64_t signal : {0, SIGKILL, SIGSTOP, 65, 100000}) {
+  for (const std::uint64_t signal : {0, SIGKILL, SIGSTOP, 32, 33, 65, 100000}) {
     EXPECT_THAT(queue.Change(signal, evfilt::kSignal, ev::kAdd),
                 HasErrno(EINVAL));
   }
