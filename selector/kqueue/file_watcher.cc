@@ -92,6 +92,9 @@ void FileWatcher::Drain(
 void FileWatcher::Dispatch(
     int watch, std::uint32_t mask, bool named,
     absl::FunctionRef<void(KnoteId, std::uint32_t)> changed) {
+  if ((mask & IN_Q_OVERFLOW) != 0) {
+    return DispatchOverflow(changed);
+  }
   // A directory's watch tells of the files in it, too; only that entries come
   // and go is the directory's own affair.
   if (named && (mask & kEntryChanges) == 0) {
@@ -107,11 +110,23 @@ void FileWatcher::Dispatch(
     watchers_.erase(found);
     return;
   }
-  constexpr std::uint32_t kAlways = IN_UNMOUNT | IN_Q_OVERFLOW;
   for (const Watcher& watcher : all) {
-    if ((mask & (watcher.mask | kAlways)) != 0) {
+    if ((mask & (watcher.mask | IN_UNMOUNT)) != 0) {
       changed(watcher.knote, mask);
     }
+  }
+}
+
+void FileWatcher::DispatchOverflow(
+    absl::FunctionRef<void(KnoteId, std::uint32_t)> changed) {
+  // A copy, as in Dispatch().
+  std::vector<KnoteId> all;
+  all.reserve(watches_.size());
+  for (const auto& [knote, watch] : watches_) {
+    all.push_back(knote);
+  }
+  for (const KnoteId knote : all) {
+    changed(knote, IN_Q_OVERFLOW);
   }
 }
 

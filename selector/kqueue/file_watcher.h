@@ -32,7 +32,9 @@ class FileWatcher {
   int Watch(KnoteId knote, int fd, std::uint32_t mask);
   void Unwatch(KnoteId knote);
 
-  // Reads what happened; calls `changed` for each knote that asked for it.
+  // Reads what happened; calls `changed` for each knote that asked for it. When
+  // the kernel's queue was full and events are lost, it calls it for every
+  // knote with IN_Q_OVERFLOW.
   void Drain(absl::FunctionRef<void(KnoteId, std::uint32_t mask)> changed);
 
  private:
@@ -43,6 +45,9 @@ class FileWatcher {
 
   void Dispatch(int watch, std::uint32_t mask, bool named,
                 absl::FunctionRef<void(KnoteId, std::uint32_t)> changed);
+
+  void DispatchOverflow(
+      absl::FunctionRef<void(KnoteId, std::uint32_t)> changed);
 
   UniqueFd inotify_;
   // See KnoteTable for why not absl::flat_hash_map.

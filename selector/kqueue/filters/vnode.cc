@@ -52,6 +52,12 @@ std::uint32_t AttributeNotes(VnodeState& state, nlink_t links) {
                           : note::kDelete;
 }
 
+// What may have happened while the kernel had no room to tell: whatever can be
+// looked at again. Only a changed number of links says that one came or went.
+std::uint32_t NotesAfterLoss(VnodeState& state, nlink_t links) {
+  return note::kWrite | note::kAttrib | AttributeNotes(state, links);
+}
+
 // A change of a directory's entries; that of a subdirectory is one of its
 // links.
 std::uint32_t EntryNotes(std::uint32_t mask) {
@@ -107,7 +113,9 @@ class Vnode final : public Filter {
       return;  // closed since, or another file's number
     }
     std::uint32_t notes = 0;
-    if ((mask & kEntryChanges) != 0) {
+    if ((mask & IN_Q_OVERFLOW) != 0) {
+      notes |= NotesAfterLoss(state, status.st_nlink);
+    } else if ((mask & kEntryChanges) != 0) {
       notes |= EntryNotes(mask);
     } else {
       notes |=
@@ -121,7 +129,8 @@ class Vnode final : public Filter {
       notes |= (mask & IN_ACCESS) != 0 ? note::kRead : 0;
       notes |= (mask & IN_UNMOUNT) != 0 ? note::kRevoke : 0;
     }
-    if (status.st_size > state.size && (mask & IN_MODIFY) != 0) {
+    if (status.st_size > state.size &&
+        (mask & (IN_MODIFY | IN_Q_OVERFLOW)) != 0) {
       notes |= note::kExtend;
     }
     state.size = status.st_size;

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <fstream>
 #include <string>
 
 #include "gmock/gmock.h"
@@ -19,6 +20,7 @@ namespace farpoll {
 namespace {
 
 using testing::AllOf;
+using testing::Contains;
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
@@ -275,6 +277,44 @@ TEST_F(KqueueFiles, LevelStaysUntilDeleted) {
 
   EXPECT_EQ(Notes(), note::kWrite);
   EXPECT_EQ(Notes(), note::kWrite);
+}
+
+// More events than the kernel keeps (fs.inotify.max_queued_events).
+void OverflowInotify(int a, int b) {
+  std::ifstream limit("/proc/sys/fs/inotify/max_queued_events");
+  long most = 0;
+  limit >> most;
+  ASSERT_GT(most, 0);
+  for (long i = 0; i <= most; i += 2) {  // those alike in a row count once
+    Write(a, "a");
+    Write(b, "b");
+  }
+}
+
+TEST(Kqueue, AnOverflowLosesNoFile) {
+  TestQueue queue;
+  const UniqueFd a = TemporaryFile("");
+  const UniqueFd b = TemporaryFile("");
+  const UniqueFd quiet = TemporaryFile("");
+  const UniqueFd grown = TemporaryFile("");
+  for (const UniqueFd* const file : {&a, &b, &quiet, &grown}) {
+    ASSERT_THAT(queue.Change(file->get(), evfilt::kVnode, ev::kAdd | ev::kClear,
+                             note::kWrite | note::kExtend),
+                IsOk());
+  }
+  ASSERT_THAT(queue.Add(grown.get(), evfilt::kRead), IsOk());
+  EXPECT_THAT(queue.Now(), IsEmpty());
+
+  OverflowInotify(a.get(), b.get());
+  ASSERT_EQ(pwrite(grown.get(), "x", 1, 0), 1);
+
+  const std::vector<Kevent> events = queue.Now();
+  EXPECT_THAT(events, Contains(HasData(grown.get(), evfilt::kRead, 1)));
+  EXPECT_THAT(events, Contains(AllOf(IsOf(grown.get(), evfilt::kVnode),
+                                     HasNotes(note::kWrite | note::kExtend))));
+  // Nobody knows that nothing happened to it.
+  EXPECT_THAT(events, Contains(AllOf(IsOf(quiet.get(), evfilt::kVnode),
+                                     HasNotes(note::kWrite))));
 }
 
 }  // namespace
