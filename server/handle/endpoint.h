@@ -38,7 +38,8 @@ absl::StatusOr<Anchored> AnchorPeer(const Endpoint& endpoint);
 // what removes the path again, or null when there is none.
 //   Errors: FAILED_PRECONDITION (EADDRINUSE, EADDRNOTAVAIL: not an address of
 //     this machine), PERMISSION_DENIED (EACCES), NOT_FOUND (ENOENT: the folder
-//     is not there), and those of OpenRooted.
+//     is not there), RESOURCE_EXHAUSTED (EMFILE: a Unix path costs a descriptor
+//     for its folder), and those of OpenRooted.
 absl::StatusOr<std::unique_ptr<BoundPath>> Bind(int socket,
                                                 const Endpoint& endpoint);
 

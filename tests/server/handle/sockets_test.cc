@@ -6,8 +6,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
+#include <cstdio>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -25,6 +28,10 @@ using Phase = SocketState::Phase;
 bool Exists(const std::string& path) {
   struct stat status {};
   return lstat(path.c_str(), &status) == 0;
+}
+
+bool Has(const UniqueFd& folder, const char* name) {
+  return faccessat(folder.get(), name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 class SocketsTest : public testing::Test {
@@ -111,6 +118,54 @@ TEST_F(SocketsTest, APathThatBecameAnothersStays) {
     UniqueFd(creat(Path("socket").c_str(), 0600));
   }
   EXPECT_TRUE(Exists(Path("socket")));
+}
+
+TEST_F(SocketsTest, APathGoesFromTheFolderThatItWasBoundIn) {
+  mkdir(Path("folder").c_str(), 0700);
+  for (const Endpoint& place :
+       {Unix("folder/socket"), Within(folder_.path(), "folder/socket")}) {
+    {
+      const Handle listener = Must(Listen(place, 8));
+      rename(Path("folder").c_str(), Path("moved").c_str());
+      ASSERT_TRUE(Exists(Path("moved/socket")));
+    }
+    EXPECT_FALSE(Exists(Path("moved/socket")));
+    rename(Path("moved").c_str(), Path("folder").c_str());
+  }
+}
+
+TEST_F(SocketsTest, AFolderThatIsExchangedLosesNoFileOfItsOwn) {
+  // Each time that the socket is removed, its path may lead to either folder.
+  mkdir(Path("ours").c_str(), 0700);
+  mkdir(Path("others").c_str(), 0700);
+  UniqueFd(creat(Path("others/socket").c_str(), 0600));
+  const UniqueFd ours(open(Path("ours").c_str(), O_PATH));
+  const UniqueFd others(open(Path("others").c_str(), O_PATH));
+  std::atomic<bool> done = false;
+  std::thread exchanger([&] {
+    while (!done) {
+      renameat2(AT_FDCWD, Path("ours").c_str(), AT_FDCWD,
+                Path("others").c_str(), RENAME_EXCHANGE);
+    }
+  });
+
+  int bound = 0;
+  for (int round = 0; round < 4'000; ++round) {
+    const bool confined = round % 2 == 0;
+    bound += Listen(confined ? Within(folder_.path(), "ours/socket")
+                             : Unix("ours/socket"),
+                    8)
+                     .ok()
+                 ? 1
+                 : 0;
+    EXPECT_TRUE(Has(others, "socket")) << "in round " << round;
+    EXPECT_FALSE(confined && Has(ours, "socket")) << "in round " << round;
+    unlinkat(ours.get(), "socket", 0);
+  }
+  done = true;
+  exchanger.join();
+
+  EXPECT_GT(bound, 0);
 }
 
 TEST_F(SocketsTest, AConfinedPathFollowsNoLink) {
