@@ -9,7 +9,9 @@
 
 namespace farpoll::server {
 
-// Accepts an absolute path without "." and ".." and NUL in it.
+// Accepts "/", or an absolute path without NUL whose parts are not empty, "."
+// or "..": each folder has one spelling. So which of two granted folders a path
+// lies in, one inside the other, is seen from the text alone.
 //   Errors: INVALID_ARGUMENT (EINVAL, BAD_PATH), the path as subject.
 absl::Status CheckPlainPath(absl::string_view path);
 

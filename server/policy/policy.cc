@@ -19,7 +19,7 @@ absl::Status Refuse(absl::string_view reason, absl::string_view subject,
                    message);
 }
 
-// `path` split at `root` when it is that or below it.
+// `path` split at `root` when it is that or below it; both are plain.
 absl::optional<PathPlan> SplitAt(absl::string_view root,
                                  absl::string_view path) {
   absl::string_view rest = path;
@@ -27,8 +27,7 @@ absl::optional<PathPlan> SplitAt(absl::string_view root,
       !(rest.empty() || rest.front() == '/')) {
     return absl::nullopt;
   }
-  while (absl::ConsumePrefix(&rest, "/")) {
-  }
+  absl::ConsumePrefix(&rest, "/");
   return PathPlan{.root = std::string(root),
                   .relative = rest.empty() ? "." : std::string(rest),
                   .rule = ""};

@@ -100,8 +100,8 @@ class Policy {
 
   // The same for a Unix socket: an absolute path, or '@' and an abstract name,
   // for which `root` is empty and `relative` the name without '@'.
-  //   Errors: besides, INVALID_ARGUMENT for a path that is not absolute or has
-  //     "." or ".." in it.
+  //   Errors: besides, INVALID_ARGUMENT for a path that is not plain
+  //     (plain_path.h).
   absl::StatusOr<PathPlan> CheckUnixSocket(const Principal& principal,
                                            Verb connect_or_listen,
                                            absl::string_view path) const;

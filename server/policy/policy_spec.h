@@ -62,7 +62,7 @@ struct UnixRule {
 };
 
 struct FileRoot {
-  std::string path;  // absolute, without "." and ".."
+  std::string path;  // plain (plain_path.h)
   bool write = false;
 };
 
