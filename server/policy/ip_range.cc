@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <vector>
 
 #include "absl/strings/numbers.h"
@@ -26,10 +27,15 @@ constexpr SpecialBlock kSpecialBlocks[] = {
     {"100.64.0.0/10", "shared"},
     {"100.100.100.200/32", "metadata"},
     {"127.0.0.0/8", "loopback"},
+    {"168.63.129.16/32", "metadata"},
     {"169.254.0.0/16", "link-local"},
+    {"169.254.0.23/32", "metadata"},
     {"169.254.169.254/32", "metadata"},
+    {"169.254.170.2/32", "metadata"},
+    {"169.254.170.23/32", "metadata"},
     {"172.16.0.0/12", "private"},
     {"192.0.0.0/24", "protocol assignments"},
+    {"192.0.0.192/32", "metadata"},
     {"192.168.0.0/16", "private"},
     {"198.18.0.0/15", "benchmarking"},
     {"224.0.0.0/4", "multicast"},
@@ -39,21 +45,28 @@ constexpr SpecialBlock kSpecialBlocks[] = {
     {"::1/128", "loopback"},
     {"::/96", "IPv4-compatible"},
     {"::ffff:0:0/96", "IPv4-mapped"},
+    {"::ffff:0:0:0/96", "IPv4-translated"},
     {"64:ff9b::/96", "NAT64"},
     {"64:ff9b:1::/48", "NAT64"},
     {"2001::/32", "Teredo"},
     {"2002::/16", "6to4"},
     {"fc00::/7", "private"},
+    {"fd00:ec2::23/128", "metadata"},
     {"fd00:ec2::254/128", "metadata"},
+    {"fd20:ce::254/128", "metadata"},
     {"fe80::/10", "link-local"},
+    {"fe80::a9fe:a9fe/128", "metadata"},
     {"fec0::/10", "site-local"},
     {"ff00::/8", "multicast"},
 };
 
-// Where an IPv4 address stands inside an IPv6 one (RFC 4291 2.5.5, RFC 6052
-// 2.2, RFC 3056): right behind the block's prefix.
-constexpr const char* kEmbeddings[] = {"::/96", "::ffff:0:0/96", "64:ff9b::/96",
-                                       "2002::/16"};
+// Where an IPv4 address stands inside an IPv6 one (RFC 4291 2.5.5, RFC 2765
+// 2.1, RFC 6052 2.2, RFC 3056): right behind the block's prefix.
+constexpr const char* kEmbeddings[] = {
+    "::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96", "2002::/16"};
+// A site chooses which 96 bits in here stand before the IPv4 address (RFC
+// 8215).
+constexpr char kLocalNat64[] = "64:ff9b:1::/48";
 
 struct Blocks {
   struct Named {
@@ -62,6 +75,7 @@ struct Blocks {
   };
   std::vector<Named> special;
   std::vector<IpRange> embeddings;
+  IpRange local_nat64;
 };
 
 const Blocks& KnownBlocks() {
@@ -73,6 +87,7 @@ const Blocks& KnownBlocks() {
     for (const char* const range : kEmbeddings) {
       made->embeddings.push_back(*ParseIpRange(range));
     }
+    made->local_nat64 = *ParseIpRange(kLocalNat64);
     return made;
   }();
   return *blocks;
@@ -103,6 +118,22 @@ IpRange Image(const IpRange& embedding, const IpRange& block) {
   return image;
 }
 
+// The embeddings that `address` lies in.
+std::vector<IpRange> EmbeddingsOf(const IpAddress& address) {
+  const Blocks& known = KnownBlocks();
+  std::vector<IpRange> embeddings;
+  std::copy_if(known.embeddings.begin(), known.embeddings.end(),
+               std::back_inserter(embeddings), [&](const IpRange& embedding) {
+                 return embedding.Contains(address);
+               });
+  if (known.local_nat64.Contains(address)) {
+    IpRange chosen{.first = address, .prefix = 96};
+    std::fill(chosen.first.bytes.begin() + 12, chosen.first.bytes.end(), 0);
+    embeddings.push_back(chosen);
+  }
+  return embeddings;
+}
+
 // Every special block around `address`, those of an embedded IPv4 address
 // included.
 std::vector<Blocks::Named> BlocksAround(const IpAddress& address) {
@@ -113,10 +144,7 @@ std::vector<Blocks::Named> BlocksAround(const IpAddress& address) {
       around.push_back(block);
     }
   }
-  for (const IpRange& embedding : known.embeddings) {
-    if (!embedding.Contains(address)) {
-      continue;
-    }
+  for (const IpRange& embedding : EmbeddingsOf(address)) {
     const IpAddress inner = Embedded(embedding, address);
     for (const Blocks::Named& block : known.special) {
       if (block.range.Contains(inner)) {
