@@ -234,6 +234,8 @@ Limits Policy::LimitsOf(const Principal& principal,
     }
   }
   lowered.default_ttl_ms = std::min(lowered.default_ttl_ms, lowered.max_ttl_ms);
+  lowered.default_grace_ms =
+      std::min(lowered.default_grace_ms, lowered.max_grace_ms);
   return lowered;
 }
 

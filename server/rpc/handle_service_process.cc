@@ -192,7 +192,7 @@ grpc::ServerUnaryReactor* HandleService::Spawn(
   if (!session.ok()) {
     return Answer(context, session.status());
   }
-  absl::StatusOr<ChildRequest> child = ToChild(*request, table_.limits());
+  absl::StatusOr<ChildRequest> child = ToChild(*request, (*session)->limits());
   if (!child.ok()) {
     return Answer(context, child.status());
   }

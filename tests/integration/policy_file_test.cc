@@ -267,6 +267,29 @@ TEST_F(PolicyFileTest, OnlyGrantedTemplatesRun) {
                                      "deny spawn shell TEMPLATE_UNKNOWN"));
 }
 
+TEST_F(PolicyFileTest, SpawnIsHeldToThePrincipalsOwnLimits) {
+  Write(absl::StrCat("mode: 'system' grant { name: 'me' to { uid: ", getuid(),
+                     " } verb: 'spawn' free_argv: true"
+                     " quota { limit: 'max_child_sockets' most: 1 }"
+                     " quota { limit: 'max_grace_ms' most: 1000 }"
+                     " quota { limit: 'max_pipe_bytes' most: 4096 } }"));
+  Farpolld farpolld(Flags());
+  Peer peer(farpolld.AwaitAddress());
+  const auto spawn = [&](const char* request) {
+    return peer.Call(&Handles::Spawn, absl::StrCat("argv: 'true' ", request));
+  };
+
+  EXPECT_THAT(spawn("sockets { number: 3 } grace { seconds: 1 }"
+                    " pipe_capacity_bytes: 4096"),
+              Succeeds());
+  EXPECT_THAT(spawn("sockets { number: 3 } sockets { number: 4 }"),
+              Fails(grpc::RESOURCE_EXHAUSTED, "", "LIMIT_CHILD_SOCKETS"));
+  EXPECT_THAT(spawn("grace { seconds: 2 }"),
+              Fails(grpc::INVALID_ARGUMENT, "EINVAL", "BAD_GRACE"));
+  EXPECT_THAT(spawn("pipe_capacity_bytes: 4097"),
+              Fails(grpc::INVALID_ARGUMENT, "EINVAL", "BAD_SIZE"));
+}
+
 TEST_F(PolicyFileTest, OnlyGrantedRootsAndAddressesAreReached) {
   const std::string root = folder_.path() + "/root";
   ASSERT_EQ(mkdir(root.c_str(), 0700), 0);

@@ -473,7 +473,8 @@ TEST(QuotaRuleTest, TheLeastOfAllGrantsAndTheServersOwnHolds) {
                  .grants = {{.name = "all",
                              .to = {{.anyone = true}},
                              .quotas = {{&Limits::max_session_handles, 10},
-                                        {&Limits::max_ttl_ms, 5000}}},
+                                        {&Limits::max_ttl_ms, 5000},
+                                        {&Limits::max_grace_ms, 1}}},
                             {.name = "alice",
                              .to = {{.uid = kAlice}},
                              .quotas = {{&Limits::max_session_handles, 20},
@@ -486,6 +487,7 @@ TEST(QuotaRuleTest, TheLeastOfAllGrantsAndTheServersOwnHolds) {
   EXPECT_EQ(alice.max_session_handles, 10);
   EXPECT_EQ(alice.max_sessions, 100);
   EXPECT_EQ(alice.default_ttl_ms, 5000);
+  EXPECT_EQ(alice.default_grace_ms, 1);
   EXPECT_EQ(alice.max_events, flags.max_events);
 }
 
