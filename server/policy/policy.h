@@ -33,6 +33,9 @@ struct SpawnRequest {
   std::map<std::string, std::string> environment;
   std::string working_directory;  // empty: not said
   std::vector<ResourceLimit> limits;
+  // What the server itself has now. A resource that neither the template nor
+  // this lists cannot be asked for.
+  std::vector<ResourceLimit> own_limits;
 };
 
 // What the child is to be.
@@ -81,7 +84,9 @@ class Policy {
   absl::StatusOr<std::string> CheckVerb(const Principal& principal,
                                         Verb verb) const;
 
-  // What the child is to be.
+  // What the child is to be. Of a resource a client may ask for less than the
+  // template gives, or, where the template says nothing of it, for no more than
+  // the server's own hard limit: a server that runs as root could raise it.
   //   Errors: besides, INVALID_ARGUMENT (EINVAL) for no argv, a NUL in a
   //     string, or a variable name with '='; NOT_FOUND (TEMPLATE_UNKNOWN) for a
   //     template that is not there or not granted.

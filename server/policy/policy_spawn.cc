@@ -7,6 +7,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "base/errno_status.h"
 #include "server/policy/policy.h"
 
@@ -47,8 +48,26 @@ absl::Status CheckStrings(const SpawnRequest& request) {
   return absl::OkStatus();
 }
 
-bool Matches(const std::string& pattern, const std::string& text) {
-  return fnmatch(pattern.c_str(), text.c_str(), 0) == 0;
+bool MatchesName(const std::string& pattern, const std::string& name) {
+  return fnmatch(pattern.c_str(), name.c_str(), 0) == 0;
+}
+
+std::size_t CountDotDot(absl::string_view text) {
+  std::size_t count = 0;
+  for (std::size_t at = text.find(".."); at != text.npos;
+       at = text.find("..", at + 2)) {
+    ++count;
+  }
+  return count;
+}
+
+// An argument can be a path, or have one in it: what a pattern leaves open must
+// not lead elsewhere. So nothing but a '/' stands for '/', and nothing but ".."
+// for "..". "*" alone says that anything may stand there.
+bool MatchesArgument(const std::string& pattern, const std::string& argument) {
+  return pattern == "*" ||
+         (fnmatch(pattern.c_str(), argument.c_str(), FNM_PATHNAME) == 0 &&
+          CountDotDot(argument) == CountDotDot(pattern));
 }
 
 // An environment built from nothing: what is fixed wins over what was asked,
@@ -79,7 +98,7 @@ absl::Status CheckArguments(const SpawnTemplate& known,
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const std::string& pattern =
         i < fixed ? known.arguments[i] : known.extra_pattern;
-    if (!Matches(pattern, arguments[i])) {
+    if (!MatchesArgument(pattern, arguments[i])) {
       return Refuse("POLICY_ARGUMENT", known.name,
                     absl::StrCat("argument ", i + 1, " of template ",
                                  known.name, " is not like ", pattern));
@@ -95,7 +114,7 @@ absl::Status CheckEnvironment(const SpawnTemplate& known,
     if (known.environment.contains(name) ||
         std::none_of(allowed.begin(), allowed.end(),
                      [&name = name](const std::string& pattern) {
-                       return Matches(pattern, name);
+                       return MatchesName(pattern, name);
                      })) {
       return Refuse("POLICY_ENVIRONMENT", name,
                     absl::StrCat("template ", known.name,
@@ -105,21 +124,41 @@ absl::Status CheckEnvironment(const SpawnTemplate& known,
   return absl::OkStatus();
 }
 
-// Those of the template, lowered by what was asked.
+bool IsWithin(const ResourceLimit& limit, std::uint64_t soft,
+              std::uint64_t hard) {
+  return limit.soft <= soft && limit.hard <= hard;
+}
+
+// Those of the template, lowered by what was asked; others are lowered from the
+// server's own.
 absl::StatusOr<std::vector<ResourceLimit>> CombineLimits(
-    const SpawnTemplate& known, const std::vector<ResourceLimit>& asked) {
-  std::vector<ResourceLimit> limits = known.limits;
-  for (const ResourceLimit& limit : asked) {
-    const auto same = std::find_if(limits.begin(), limits.end(),
-                                   [&](const ResourceLimit& other) {
-                                     return other.resource == limit.resource;
-                                   });
+    absl::string_view subject, std::vector<ResourceLimit> limits,
+    const SpawnRequest& request) {
+  const auto find = [](auto& among, int resource) {
+    return std::find_if(among.begin(), among.end(),
+                        [resource](const ResourceLimit& one) {
+                          return one.resource == resource;
+                        });
+  };
+  const std::vector<ResourceLimit> given = limits;
+  for (const ResourceLimit& limit : request.limits) {
+    const auto listed = find(given, limit.resource);
+    const auto own = find(request.own_limits, limit.resource);
+    // Any process may raise its soft limit up to the hard one.
+    const bool within = listed != given.end()
+                            ? IsWithin(limit, listed->soft, listed->hard)
+                            : own != request.own_limits.end() &&
+                                  IsWithin(limit, own->hard, own->hard);
+    if (!within) {
+      return Refuse("POLICY_LIMIT", subject,
+                    absl::StrCat(listed != given.end()
+                                     ? absl::StrCat("template ", subject)
+                                     : "the server's own limit",
+                                 " allows less of a resource than asked"));
+    }
+    const auto same = find(limits, limit.resource);
     if (same == limits.end()) {
       limits.push_back(limit);
-    } else if (limit.soft > same->soft || limit.hard > same->hard) {
-      return Refuse("POLICY_LIMIT", known.name,
-                    absl::StrCat("template ", known.name,
-                                 " allows less of a resource than asked"));
     } else {
       *same = limit;
     }
@@ -158,11 +197,16 @@ absl::StatusOr<SpawnPlan> Policy::PlanSpawn(const Principal& principal,
     return MakeError(EINVAL, "BAD_ARGUMENT", "argv",
                      "argv must begin with a program");
   }
+  absl::StatusOr<std::vector<ResourceLimit>> limits =
+      CombineLimits("limits", {}, request);
+  if (!limits.ok()) {
+    return limits.status();
+  }
   return SpawnPlan{.program = request.argv.front(),
                    .argv = request.argv,
                    .environment = BuildEnvironment(request.environment, {}),
                    .working_directory = request.working_directory,
-                   .limits = request.limits,
+                   .limits = *std::move(limits),
                    .uid = absl::nullopt,
                    .gid = absl::nullopt,
                    .rule = granted->everything ? granted->rule : (*free)->name};
@@ -201,7 +245,7 @@ absl::StatusOr<SpawnPlan> Policy::PlanTemplate(
                                known->working_directory));
   }
   absl::StatusOr<std::vector<ResourceLimit>> limits =
-      CombineLimits(*known, request.limits);
+      CombineLimits(known->name, known->limits, request);
   if (!limits.ok()) {
     return limits.status();
   }

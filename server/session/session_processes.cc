@@ -43,6 +43,18 @@ void AddDefaultLimits(LaunchPlan& plan) {
   }
 }
 
+// Of every resource that the system knows.
+std::vector<ResourceLimit> OwnLimits() {
+  std::vector<ResourceLimit> limits;
+  for (int resource = 0; resource < RLIM_NLIMITS; ++resource) {
+    rlimit ours{};
+    if (getrlimit(static_cast<__rlimit_resource>(resource), &ours) == 0) {
+      limits.push_back({resource, ours.rlim_cur, ours.rlim_max});
+    }
+  }
+  return limits;
+}
+
 // Adds what the server itself has of the variables that are to be inherited.
 void Inherit(const std::vector<std::string>& names,
              std::map<std::string, std::string>* environment) {
@@ -64,6 +76,7 @@ absl::Status NotA(absl::string_view reason, absl::string_view what,
 
 absl::StatusOr<LaunchPlan> Session::PlanChild(ChildRequest& request) {
   Inherit(request.inherit, &request.program.environment);
+  request.program.own_limits = OwnLimits();
   absl::StatusOr<SpawnPlan> spawn =
       context_.authority->AuthorizeSpawn(owner_, request.program);
   if (!spawn.ok()) {

@@ -1,6 +1,7 @@
 // tests/integration/policy_file_test.cc: room: tests. The configuration file in
 // the life of farpolld: checked, read, read again.
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -265,6 +266,28 @@ TEST_F(PolicyFileTest, OnlyGrantedTemplatesRun) {
                                      "deny spawn say POLICY_ARGUMENT",
                                      "deny spawn /bin/echo POLICY_TEMPLATE",
                                      "deny spawn shell TEMPLATE_UNKNOWN"));
+}
+
+TEST_F(PolicyFileTest, ATemplateHasNoMoreOfAResourceThanTheServer) {
+  const rlimit cores{4096, 4096};  // the server inherits it
+  ASSERT_EQ(setrlimit(RLIMIT_CORE, &cores), 0);
+  Write(absl::StrCat(
+      "mode: 'system' spawn_template { name: 't' program: '/bin/true' }"
+      " grant { name: 'me' to { uid: ",
+      getuid(), " } verb: 'spawn' spawn_template: 't' }"));
+  Farpolld farpolld(Flags());
+  Peer peer(farpolld.AwaitAddress());
+  const auto ask = [&](const char* limit) {
+    return peer.Call(
+        &Handles::Spawn,
+        absl::StrCat("template: 't' limits { resource: 'core' ", limit, " }"));
+  };
+
+  EXPECT_THAT(ask("soft: 4096"), Succeeds());
+  EXPECT_THAT(ask("soft: 4096 hard: 4097"),
+              Fails(grpc::PERMISSION_DENIED, "EACCES", "POLICY_LIMIT"));
+  EXPECT_THAT(ask("soft: -1"),
+              Fails(grpc::PERMISSION_DENIED, "EACCES", "POLICY_LIMIT"));
 }
 
 TEST_F(PolicyFileTest, SpawnIsHeldToThePrincipalsOwnLimits) {

@@ -83,6 +83,19 @@ TEST(SpawnRulesTest, FreeArgvIsAGrantOfItsOwn) {
             "POLICY_VERB");
 }
 
+TEST(SpawnRulesTest, FreeArgvHasNoMoreOfAResourceThanTheServer) {
+  const Policy policy = Policy::Default(Mode::kPrivate, kOwn);
+  const auto ask = [&](rlim_t soft, rlim_t hard) {
+    return ReasonOf(
+        policy.PlanSpawn(kOwner, {.argv = {"cat"},
+                                  .limits = {{RLIMIT_CPU, soft, hard}},
+                                  .own_limits = {{RLIMIT_CPU, 10, 20}}}));
+  };
+
+  EXPECT_EQ(ask(20, 20), "");
+  EXPECT_EQ(ask(20, 21), "POLICY_LIMIT");
+}
+
 struct BadRequestRow {
   const char* name;
   SpawnRequest request;
@@ -132,15 +145,16 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(SpawnRulesTest, ATemplateSaysEverythingButWhatItLeavesOpen) {
   const auto plan = ByTemplate().PlanSpawn(
       kUser, {.template_name = "tail",
-              .argv = {"-f", "/var/log/sys/log", "--pid=1"},
+              .argv = {"-f", "/var/log/syslog", "--pid=1"},
               .environment = {{"TZ", "UTC"}, {"LC_ALL", "C"}},
               .working_directory = "",
-              .limits = {{RLIMIT_NOFILE, 32, 32}, {RLIMIT_CPU, 1, 1}}});
+              .limits = {{RLIMIT_NOFILE, 32, 32}, {RLIMIT_CPU, 1, 1}},
+              .own_limits = {{RLIMIT_CPU, 1, 1}}});
 
   ASSERT_THAT(plan, IsOk());
   EXPECT_EQ(plan->program, "/usr/bin/tail");
-  EXPECT_THAT(plan->argv, ElementsAre("/usr/bin/tail", "-f", "/var/log/sys/log",
-                                      "--pid=1"));
+  EXPECT_THAT(plan->argv,
+              ElementsAre("/usr/bin/tail", "-f", "/var/log/syslog", "--pid=1"));
   EXPECT_THAT(plan->environment,
               ElementsAre("HOME=/nonexistent", "LANG=C.UTF-8", "LC_ALL=C",
                           std::string("PATH=") + kSpawnPath, "TZ=UTC"));
@@ -163,6 +177,7 @@ class TemplateTest : public testing::TestWithParam<TemplateRow> {};
 TEST_P(TemplateTest, IsHeldTo) {
   SpawnRequest request = GetParam().request;
   request.template_name = "tail";
+  request.own_limits = {{RLIMIT_NOFILE, 1000, 2000}, {RLIMIT_CPU, 10, 20}};
 
   EXPECT_EQ(ReasonOf(ByTemplate().PlanSpawn(kUser, request)),
             GetParam().reason);
@@ -202,7 +217,87 @@ INSTANTIATE_TEST_SUITE_P(
         TemplateRow{"MoreOfAResource",
                     {.argv = {"-f", "/var/log/x"},
                      .limits = {{RLIMIT_NOFILE, 64, 129}}},
-                    "POLICY_LIMIT"}),
+                    "POLICY_LIMIT"},
+        TemplateRow{
+            "LessAndThenMoreOfAResource",
+            {.argv = {"-f", "/var/log/x"},
+             .limits = {{RLIMIT_NOFILE, 1, 1}, {RLIMIT_NOFILE, 64, 129}}},
+            "POLICY_LIMIT"},
+        TemplateRow{
+            "AllOfAResourceThatItDoesNotList",
+            {.argv = {"-f", "/var/log/x"}, .limits = {{RLIMIT_CPU, 20, 20}}},
+            ""},
+        TemplateRow{
+            "MoreThanTheServerHas",
+            {.argv = {"-f", "/var/log/x"}, .limits = {{RLIMIT_CPU, 10, 21}}},
+            "POLICY_LIMIT"},
+        TemplateRow{
+            "SoftlyMoreThanTheServerHas",
+            {.argv = {"-f", "/var/log/x"}, .limits = {{RLIMIT_CPU, 21, 20}}},
+            "POLICY_LIMIT"},
+        TemplateRow{"NoBoundWhereTheServerHasOne",
+                    {.argv = {"-f", "/var/log/x"},
+                     .limits = {{RLIMIT_CPU, RLIM_INFINITY, RLIM_INFINITY}}},
+                    "POLICY_LIMIT"},
+        TemplateRow{
+            "WhatNobodyLists",
+            {.argv = {"-f", "/var/log/x"}, .limits = {{RLIMIT_AS, 1, 1}}},
+            "POLICY_LIMIT"}),
+    [](const auto& info) { return std::string(info.param.name); });
+
+struct PatternRow {
+  const char* name;
+  const char* pattern;
+  const char* argument;
+  bool matches;
+};
+
+class ArgumentPatternTest : public testing::TestWithParam<PatternRow> {};
+
+TEST_P(ArgumentPatternTest, LeadsNowhereElse) {
+  const Policy policy(
+      PolicySpec{.mode = Mode::kPrivate,
+                 .own_uid = kOwn,
+                 .templates = {{.name = "t",
+                                .program = "/bin/t",
+                                .arguments = {GetParam().pattern}}}});
+
+  EXPECT_EQ(ReasonOf(policy.PlanSpawn(
+                kOwner, {.template_name = "t", .argv = {GetParam().argument}})),
+            GetParam().matches ? "" : "POLICY_ARGUMENT");
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, ArgumentPatternTest,
+    testing::Values(
+        PatternRow{"Name", "/var/log/*", "/var/log/x", true},
+        PatternRow{"Below", "/var/log/*", "/var/log/x/y", false},
+        PatternRow{"BelowNamed", "/var/log/*/*", "/var/log/x/y", true},
+        PatternRow{"Elsewhere", "/var/log/*.log", "/var/log/../../x.log",
+                   false},
+        PatternRow{"Above", "/var/log/*", "/var/log/..", false},
+        PatternRow{"AboveInTheMiddle", "/var/*/x", "/var/../x", false},
+        PatternRow{"AboveByOneEach",
+                   "/var/?"
+                   "?/x",
+                   "/var/../x", false},
+        PatternRow{"AboveByBrackets", "/var/[.][.]/x", "/var/../x", false},
+        PatternRow{"SlashByOne", "/var?x", "/var/x", false},
+        PatternRow{"SlashByBrackets", "/var[/]x", "/var/x", false},
+        PatternRow{"AboveInAnOption", "--folder=*", "--folder=..", false},
+        PatternRow{"DotsInAName", "/var/*", "/var/a.b.c", true},
+        PatternRow{"AboveNamed", "../*", "../x", true},
+        PatternRow{"AboveNamedOnce", "../*", "../..", false},
+        PatternRow{"Relative", "*.log", "x.log", true},
+        PatternRow{"RelativeElsewhere", "*.log", "/etc/x.log", false},
+        PatternRow{"RelativeAbove", "?*", "..", false},
+        PatternRow{"Word", "[a-z]*", "backup", true},
+        PatternRow{"WordElsewhere", "[a-z]*", "a/../../etc/shadow", false},
+        PatternRow{"Option", "--*", "--file=x", true},
+        PatternRow{"OptionElsewhere", "--*", "--file=/etc/shadow", false},
+        PatternRow{"OptionNamed", "--file=/srv/*", "--file=/srv/x", true},
+        PatternRow{"Exact", "/a/../b/..", "/a/../b/..", true},
+        PatternRow{"Anything", "*", "../etc/shadow", true}),
     [](const auto& info) { return std::string(info.param.name); });
 
 TEST(SpawnRulesTest, ATemplateThatIsNotGrantedIsUnknown) {
