@@ -1,34 +1,21 @@
 #include "server/process/launch.h"
 
 #include <fcntl.h>
-#include <grp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <cstdint>
 #include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/errno_status.h"
-#include "server/process/guardian_message.h"
-
-// The child runs in the parent's memory on a stack of its own: the sanitizers'
-// bookkeeping of the parent's thread is none of its business.
-#define FARPOLL_IN_CHILD                                        \
-  __attribute__((no_sanitize("address"), no_sanitize("thread"), \
-                 no_sanitize("undefined")))
+#include "server/process/exec_report.h"
+#include "server/process/launch_child.h"
 
 namespace farpoll::server {
 namespace {
@@ -36,167 +23,6 @@ namespace {
 constexpr std::size_t kStackBytes = 64 << 10;
 // Room for "LISTEN_PID=" and a number, which only the child knows.
 constexpr std::size_t kListenPidBytes = 32;
-
-enum class Step : int {
-  kNone,
-  kSetUp,
-  kDescriptors,
-  kLimits,
-  kCredentials,
-  kDirectory,
-  kExecute,
-};
-
-// What the child needs, made of plain memory before it exists. The child writes
-// `step` and `error`, and the parent reads them when it runs again.
-struct ChildWork {
-  const char* path;
-  char* const* argv;
-  char* const* environment;
-  const char* directory;
-  const int* sources;
-  const int* numbers;
-  std::size_t descriptors;
-  const ChildLimit* limits;
-  std::size_t limit_count;
-  const ChildCredentials* credentials;  // null: as the server
-  char* listen_pid;                     // null: not asked for
-  pid_t server_pid;
-  int guardian;
-  int terminal;  // number of the controlling terminal; -1 = none
-  Step step = Step::kNone;
-  int error = 0;
-};
-
-// ---- In the child: system calls only, nothing that locks or allocates.
-
-FARPOLL_IN_CHILD bool SetUpSession(const ChildWork& work) {
-  if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) {
-    return false;
-  }
-  if (getppid() != work.server_pid) {
-    _exit(127);  // the server died before it could be asked to take us along
-  }
-  if (setsid() < 0) {
-    return false;
-  }
-  if (work.guardian < 0) {
-    return true;
-  }
-  const GuardianMessage joined{GuardianMessage::kJoin, getpid()};
-  return send(work.guardian, &joined, sizeof(joined), MSG_NOSIGNAL) ==
-         static_cast<ssize_t>(sizeof(joined));
-}
-
-// By raw system calls: libc keeps two signals for itself, which it does not let
-// us reset should somebody have had them ignored.
-FARPOLL_IN_CHILD void ResetSignals() {
-  constexpr long kSetBytes = 8;
-  const unsigned long by_default[8] = {};  // the kernel's struct sigaction
-  for (int signal = 1; signal < NSIG; ++signal) {
-    (void)syscall(SYS_rt_sigaction, signal, by_default, nullptr, kSetBytes);
-  }
-  sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, nullptr);
-}
-
-// First everything goes above the numbers that are wanted, so that no move
-// overwrites what is still to be moved; `sources` become those copies.
-FARPOLL_IN_CHILD bool PlaceDescriptors(const ChildWork& work, int* copies) {
-  const int above =
-      work.descriptors == 0 ? 0 : work.numbers[work.descriptors - 1] + 1;
-  for (std::size_t i = 0; i < work.descriptors; ++i) {
-    copies[i] = fcntl(work.sources[i], F_DUPFD_CLOEXEC, above);
-    if (copies[i] < 0) {
-      return false;
-    }
-  }
-  int next = 0;
-  for (std::size_t i = 0; i < work.descriptors; ++i) {
-    const int number = work.numbers[i];
-    if (dup2(copies[i], number) < 0) {
-      return false;
-    }
-    if (number > next) {
-      (void)close_range(static_cast<unsigned>(next),
-                        static_cast<unsigned>(number) - 1, 0);
-    }
-    next = number + 1;
-  }
-  return close_range(static_cast<unsigned>(next), ~0U, 0) == 0;
-}
-
-// By raw system calls: libc's would change the server's threads as well, whose
-// memory we are in.
-FARPOLL_IN_CHILD bool TakeCredentials(const ChildCredentials& who) {
-  return syscall(SYS_setgroups, 0, nullptr) == 0 &&
-         syscall(SYS_setresgid, who.gid, who.gid, who.gid) == 0 &&
-         syscall(SYS_setresuid, who.uid, who.uid, who.uid) == 0 &&
-         // Changing them made the kernel forget it.
-         prctl(PR_SET_PDEATHSIG, SIGKILL) == 0;
-}
-
-FARPOLL_IN_CHILD void WriteNumber(char* end_of_name, pid_t number) {
-  char digits[16];
-  int count = 0;
-  do {
-    digits[count++] = static_cast<char>('0' + number % 10);
-    number /= 10;
-  } while (number != 0);
-  while (count > 0) {
-    *end_of_name++ = digits[--count];
-  }
-  *end_of_name = '\0';
-}
-
-FARPOLL_IN_CHILD Step RunSteps(ChildWork& work, int* copies) {
-  if (!SetUpSession(work)) {
-    return Step::kSetUp;
-  }
-  ResetSignals();
-  if (!PlaceDescriptors(work, copies) ||
-      (work.terminal >= 0 && ioctl(work.terminal, TIOCSCTTY, 0) != 0)) {
-    return Step::kDescriptors;
-  }
-  umask(077);
-  for (std::size_t i = 0; i < work.limit_count; ++i) {
-    const ChildLimit& limit = work.limits[i];
-    if (syscall(SYS_prlimit64, 0, limit.resource, &limit.value, nullptr) != 0) {
-      return Step::kLimits;
-    }
-  }
-  if (work.credentials != nullptr && !TakeCredentials(*work.credentials)) {
-    return Step::kCredentials;
-  }
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
-    return Step::kSetUp;
-  }
-  if (chdir(work.directory) != 0) {
-    return Step::kDirectory;
-  }
-  if (work.listen_pid != nullptr) {
-    WriteNumber(work.listen_pid, getpid());
-  }
-  execve(work.path, work.argv, work.environment);
-  return Step::kExecute;
-}
-
-struct ChildArgument {
-  ChildWork* work;
-  int* copies;
-};
-
-FARPOLL_IN_CHILD int ChildMain(void* raw) {
-  const auto* const argument = static_cast<ChildArgument*>(raw);
-  ChildWork& work = *argument->work;
-  const Step failed = RunSteps(work, argument->copies);
-  work.error = errno;
-  work.step = failed;
-  _exit(127);
-}
-
-// ---- In the parent.
 
 // While it lives, no signal is handled by this thread: the child starts with
 // our handlers and in our memory.
@@ -291,6 +117,59 @@ absl::Status CloneError(int number) {
   return ErrnoStatus(number, "clone");
 }
 
+// For the ExecReport of a child with memory of its own; empty for others.
+struct ReportPipe {
+  UniqueFd reader;
+  UniqueFd writer;
+};
+
+absl::StatusOr<ReportPipe> MakeReportPipe(const LaunchPlan& plan) {
+  int ends[2] = {-1, -1};
+  if (plan.credentials.has_value() && pipe2(ends, O_CLOEXEC) != 0) {
+    return ErrnoStatus(errno, "pipe2");
+  }
+  return ReportPipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
+}
+
+// Makes the child; one that shares our memory has run its program or failed
+// when this returns.
+absl::StatusOr<LaunchedChild> Clone(ChildArgument& argument, void* stack_top) {
+  const int memory = argument.work->report < 0 ? CLONE_VM | CLONE_VFORK : 0;
+  int pidfd = -1;
+  const NoSignals no_signals;
+  const pid_t pid = clone(ChildMain, stack_top, memory | CLONE_PIDFD | SIGCHLD,
+                          &argument, &pidfd);
+  if (pid < 0) {
+    return CloneError(errno);
+  }
+  return LaunchedChild{pid, UniqueFd(pidfd)};
+}
+
+void AwaitDeath(int pidfd) {
+  siginfo_t info;
+  while (waitid(P_PIDFD, static_cast<id_t>(pidfd), &info, WEXITED) != 0 &&
+         errno == EINTR) {
+  }
+}
+
+// OK when the program of `child` runs; else it is reaped.
+absl::Status Outcome(const LaunchPlan& plan, const ChildWork& work, int report,
+                     const LaunchedChild& child) {
+  const absl::optional<ExecReport> told =
+      report < 0 ? ExecReport{static_cast<int>(work.step), work.error}
+                 : AwaitExec(report, child.pidfd.get());
+  if (told.has_value() && told->step == 0) {
+    return absl::OkStatus();
+  }
+  AwaitDeath(child.pidfd.get());
+  if (!told.has_value()) {
+    return MakeError(absl::StatusCode::kAborted, ECANCELED, "CHILD_STOPPED",
+                     plan.path,
+                     "somebody stopped the child before its program ran");
+  }
+  return StepError(static_cast<Step>(told->step), told->error, plan);
+}
+
 int TerminalNumber(const LaunchPlan& plan) {
   if (!plan.terminal) {
     return -1;
@@ -339,30 +218,24 @@ absl::StatusOr<LaunchedChild> Launch(const LaunchPlan& plan, pid_t* group) {
       .server_pid = getpid(),
       .guardian = plan.guardian,
       .terminal = TerminalNumber(plan)};
-  ChildArgument argument{&work, copies.data()};
-  int pidfd = -1;
-  pid_t pid = -1;
-  int error = 0;
-  {
-    const NoSignals no_signals;
-    pid = clone(ChildMain, stack.top(),
-                CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &argument,
-                &pidfd);
-    error = errno;
+  absl::StatusOr<ReportPipe> report = MakeReportPipe(plan);
+  if (!report.ok()) {
+    return report.status();
   }
-  if (pid < 0) {
-    return CloneError(error);
+  work.report = report->writer.get();
+  ChildArgument argument{&work, copies.data()};
+  absl::StatusOr<LaunchedChild> child = Clone(argument, stack.top());
+  if (!child.ok()) {
+    return child;
   }
   if (group != nullptr) {
-    *group = pid;
+    *group = child->pid;
   }
-  LaunchedChild child{pid, UniqueFd(pidfd)};
-  if (work.step != Step::kNone) {
-    siginfo_t info;
-    while (waitid(P_PIDFD, static_cast<id_t>(pidfd), &info, WEXITED) != 0 &&
-           errno == EINTR) {
-    }
-    return StepError(work.step, work.error, plan);
+  report->writer.Reset();
+  if (const absl::Status ran =
+          Outcome(plan, work, report->reader.get(), *child);
+      !ran.ok()) {
+    return ran;
   }
   return child;
 }

@@ -58,14 +58,18 @@ struct LaunchedChild {
 
 // Starts the program as the leader of a session and a process group of its own,
 // with the default action for every signal and none blocked, umask 077,
-// no_new_privs, and SIGKILL when the calling thread ends.
+// no_new_privs, no ambient capabilities, and SIGKILL when the calling thread
+// ends. One with `credentials` is forked, at the price of a copy of the page
+// tables: it shares neither memory nor a fate with the server, since its user's
+// other processes can stop it.
 // `group`, when not null, is set to the group that the guardian was told of,
 // also when the program did not run; 0 when there never was one.
 //   Ownership: the child is the caller's to reap.
 //   Errors: of the program: the errno of the step that failed, `subject` the
 //     path or the directory, reason PROGRAM_NOT_FOUND, PROGRAM_NOT_EXECUTABLE
 //     or DIRECTORY_UNUSABLE where it is one of those; RESOURCE_EXHAUSTED
-//     (EAGAIN: no more processes; ENOMEM, EMFILE).
+//     (EAGAIN: no more processes; ENOMEM, EMFILE); ABORTED (ECANCELED,
+//     CHILD_STOPPED: a process of the user that it became stopped it before).
 absl::StatusOr<LaunchedChild> Launch(const LaunchPlan& plan,
                                      pid_t* group = nullptr);
 
