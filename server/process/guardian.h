@@ -3,6 +3,9 @@
 // went, it kills every process group that the server had started and not yet
 // ended, and what else is in their sessions.
 //
+// It is a program of its own, which the server carries in itself: a fork would
+// keep every page of the server's memory for as long as it lives.
+//
 // It holds nothing but one end of a socket, whose other end the server and, for
 // the moment before their programs run, its children hold: the end of file is
 // the server's death. Each child tells it of its group itself, so there is no

@@ -92,6 +92,7 @@ void Detach(int socket) {
   sigprocmask(SIG_SETMASK, &all, nullptr);
   prctl(PR_SET_NAME, "farpoll-guard");
   prctl(PR_SET_PDEATHSIG, 0);
+  prctl(PR_SET_DUMPABLE, 0);  // nor is it for those that it guards to look into
   (void)setsid();
   (void)dup2(socket, kSocket);
   (void)close_range(kSocket + 1, ~0U, 0);

@@ -1,7 +1,7 @@
 // server/process/guardian_main.h: room: server/process. What the guardian
 // process does.
-// Threads: the only one of its process, which was forked from one of many: so
-//   system calls only, nothing that locks or allocates.
+// Threads: the only one of its process, which may have been forked from one of
+//   many: so system calls only, nothing that locks or allocates.
 #ifndef FARPOLL_SERVER_PROCESS_GUARDIAN_MAIN_H_
 #define FARPOLL_SERVER_PROCESS_GUARDIAN_MAIN_H_
 
