@@ -48,6 +48,9 @@ void AddFlags(CLI::App& app, Settings& settings, Words& words) {
                  "open and refusal; opened again on SIGHUP. Default: the log");
   app.add_flag("--no-passing", settings.no_passing,
                "no second Unix socket, PATH.fd, for handing descriptors over");
+  app.add_flag("--debuggable", settings.debuggable,
+               "other processes of its user may look into the server: "
+               "debuggers, and core dumps");
   app.add_option("--inherit-session", settings.inherit_session,
                  "session of this server's user that gets the descriptors of "
                  "LISTEN_FDS; wins over the configuration's");

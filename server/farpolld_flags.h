@@ -29,6 +29,7 @@ struct Settings {
   std::string check_config;  // empty: serve
   std::string audit_log;     // empty: the log
   bool no_passing = false;
+  bool debuggable = false;
   std::string inherit_session;  // empty: as the configuration says
   Limits limits;                // not checked yet
 };

@@ -3,6 +3,7 @@
 #include <grpc/support/log.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -209,12 +210,21 @@ int Serve(const Settings& settings) {
   return 0;
 }
 
+// What the server knows and holds is not for other processes of its user, its
+// children among them: none may attach to it, read its memory or take its
+// descriptors, and it leaves no core. Programs that it starts are as any other.
+// Source: prctl(2), PR_SET_DUMPABLE; ptrace(2), access mode checking.
+void HideMemory() { (void)prctl(PR_SET_DUMPABLE, 0); }
+
 int Main(int argc, char** argv) {
   const std::variant<Settings, int> flags = ReadFlags(argc, argv);
   if (const int* const code = std::get_if<int>(&flags)) {
     return *code;
   }
   const auto& settings = std::get<Settings>(flags);
+  if (!settings.debuggable) {
+    HideMemory();
+  }
   return settings.check_config.empty() ? Serve(settings)
                                        : CheckConfig(settings);
 }

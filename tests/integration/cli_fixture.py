@@ -78,7 +78,7 @@ class Server:
 
     def _start(self):
         self.process = subprocess.Popen(
-            [FARPOLLD, "--listen", self.address, *self.flags],
+            [FARPOLLD, "--debuggable", "--listen", self.address, *self.flags],
             stdout=subprocess.PIPE, stderr=self.log)
         if not select.select([self.process.stdout], [], [], DEADLINE)[0]:
             raise AssertionError("the server did not start")

@@ -261,7 +261,8 @@ class SmallFarpolld : public ChildProcess {
       : ChildProcess(
             {"/bin/sh", "-c",
              absl::StrCat("ulimit -n ", descriptors,
-                          "; exec \"$0\" --log-level warning --grace 50ms "
+                          "; exec \"$0\" --debuggable --log-level warning "
+                          "--grace 50ms "
                           "--listen \"$1\""),
              std::getenv("FARPOLLD"), listen}) {
     const std::string line = ReadLine();

@@ -20,7 +20,8 @@ class Farpolld:
         address = {"tcp": "127.0.0.1:0",
                    "unix": "unix:%s/s" % self._folder}[listen]
         self.process = subprocess.Popen(
-            [binary, "--listen", address], stdout=subprocess.PIPE, text=True)
+            [binary, "--debuggable", "--listen", address],
+            stdout=subprocess.PIPE, text=True)
         ready = self.process.stdout.readline()
         match = re.fullmatch(r"farpolld \S+ listening on (\S+)\n", ready)
         if not match:

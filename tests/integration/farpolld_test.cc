@@ -225,7 +225,7 @@ INSTANTIATE_TEST_SUITE_P(By, StopTest, testing::Values(SIGTERM, SIGINT),
                          });
 
 TEST_F(FarpolldTest, ClosesWhatASessionOwned) {
-  Farpolld farpolld({UnixFlag()});
+  Farpolld farpolld({UnixFlag(), "--debuggable"});
   const std::string address = farpolld.AwaitAddress();
   Peer host(address, "");
   host.Must(&ServerInfo::GetServer, "");
@@ -241,6 +241,58 @@ TEST_F(FarpolldTest, ClosesWhatASessionOwned) {
 
   Await([&] { return farpolld.CountDescriptors() == before; },
         "descriptors are closed");
+}
+
+// ---- What others see of it.
+
+// `command`, of a user without capabilities, as root too.
+std::vector<std::string> Powerless(std::vector<std::string> command) {
+  if (geteuid() == 0) {
+    const std::vector<std::string> powerless = {
+        "/usr/bin/setpriv", "--bounding-set=-all", "--inh-caps=-all"};
+    command.insert(command.begin(), powerless.begin(), powerless.end());
+  }
+  return command;
+}
+
+// Whether a process of its user can look into farpolld run with `flags`.
+bool CanBeLookedInto(std::vector<std::string> flags) {
+  flags.insert(flags.begin(), std::getenv("FARPOLLD"));
+  ChildProcess server(Powerless(std::move(flags)));
+  EXPECT_THAT(server.ReadLine(), HasSubstr("listening on"));
+  // The first link is the looker's own.
+  ChildProcess look(Powerless({"/bin/sh", "-c",
+                               "readlink /proc/self/exe; "
+                               "readlink /proc/$0/exe",
+                               absl::StrCat(server.pid())}));
+  EXPECT_THAT(look.ReadLine(), HasSubstr("readlink"));
+  return !look.ReadLine().empty();
+}
+
+TEST_F(FarpolldTest, NoProcessOfItsUserLooksIntoItUnlessItMay) {
+  EXPECT_FALSE(CanBeLookedInto({UnixFlag()}));
+  EXPECT_TRUE(CanBeLookedInto({UnixFlag(), "--debuggable"}));
+}
+
+TEST_F(FarpolldTest, SpawnsOpensAndListensThoughNobodyLooksIntoIt) {
+  const std::vector<std::string> command =
+      Powerless({std::getenv("FARPOLLD"), UnixFlag()});
+  ChildProcess server(command);
+  EXPECT_THAT(server.ReadLine(), HasSubstr("listening on"));
+  std::ofstream(folder_.path() + "/file") << "x";
+  Peer peer("unix:" + SocketPath());
+
+  EXPECT_THAT(peer.Call(&Handles::Spawn, "argv: 'true'"), Succeeds());
+  EXPECT_THAT(peer.Call(&Handles::OpenFile,
+                        absl::StrCat("path: '", folder_.path(), "/file'")),
+              Succeeds());
+  EXPECT_THAT(peer.Call(&Handles::WatchPath,
+                        absl::StrCat("path: '", folder_.path(), "'")),
+              Succeeds());
+  EXPECT_THAT(
+      peer.Call(&Handles::Listen,
+                absl::StrCat("address: 'unix:", folder_.path(), "/listener'")),
+      Succeeds());
 }
 
 // ---- Logs.

@@ -31,6 +31,8 @@ class ChildProcess {
   int Wait();
   // Standard error, all of it; after Wait().
   std::string Errors();
+  // While it is not waited for.
+  pid_t pid() const { return pid_; }
   // Descriptors that it has open.
   int CountDescriptors() const;
 
