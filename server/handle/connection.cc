@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "base/errno_status.h"
+#include "server/handle/no_rights.h"
 
 namespace farpoll::server {
 
@@ -21,6 +22,7 @@ absl::StatusOr<Handle> Connect(const Endpoint& peer) {
   if (!handle.fd.valid()) {
     return ErrnoStatus(errno, "socket");
   }
+  RefuseDescriptors(handle.fd.get());
   if (connect(handle.fd.get(), place->address.get(), place->address.size()) !=
           0 &&
       errno != EINPROGRESS && errno != EINTR) {

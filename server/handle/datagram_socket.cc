@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/errno_status.h"
+#include "server/handle/no_rights.h"
 
 namespace farpoll::server {
 namespace {
@@ -50,6 +51,7 @@ absl::StatusOr<Handle> MakeDatagramSocket(
       setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) != 0) {
     return ErrnoStatus(errno, "setsockopt");
   }
+  RefuseDescriptors(fd);
   if (local.has_value()) {
     absl::StatusOr<std::unique_ptr<BoundPath>> bound = Bind(fd, *local);
     if (!bound.ok()) {

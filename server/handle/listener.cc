@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/errno_status.h"
+#include "server/handle/no_rights.h"
 
 namespace farpoll::server {
 
@@ -30,6 +31,7 @@ absl::StatusOr<Handle> Listen(const Endpoint& endpoint, int backlog) {
        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) != 0)) {
     return ErrnoStatus(errno, "setsockopt");
   }
+  RefuseDescriptors(fd);  // its connections take after it
   absl::StatusOr<std::unique_ptr<BoundPath>> bound = Bind(fd, endpoint);
   if (!bound.ok()) {
     return bound.status();

@@ -13,6 +13,7 @@
 #include "absl/strings/str_join.h"
 #include "base/errno_status.h"
 #include "server/handle/makers.h"
+#include "server/handle/no_rights.h"
 
 namespace farpoll::server {
 namespace {
@@ -115,6 +116,7 @@ class Builder {
       if (!pair.ok()) {
         return pair.status();
       }
+      RefuseDescriptors(pair->first.get());
       socket_ = std::move(pair->second);
       ends_.server.push_back(ServerEnd{"io", HandleKind::kSocket, SOCK_STREAM,
                                        std::move(pair->first)});
@@ -176,6 +178,7 @@ class Builder {
     if (!pair.ok()) {
       return pair.status();
     }
+    RefuseDescriptors(pair->first.get());
     const absl::Status set = MakeBlocking(pair->second.get());
     Give(socket.number, std::move(pair->second));
     ends_.server.push_back(ServerEnd{absl::StrCat("fd", socket.number),

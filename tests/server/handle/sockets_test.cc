@@ -2,6 +2,7 @@
 // datagram sockets.
 // Source: ip(7), unix(7), connect(2), accept(2).
 #include <fcntl.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -81,6 +82,46 @@ TEST_F(SocketsTest, MeetEverywhere) {
   mkdir(Path("below").c_str(), 0700);
   MeetsAt(Within(folder_.path(), "socket"));
   MeetsAt(Within(folder_.path(), "below/socket"));
+}
+
+// Sends `socket` itself over it; 0 or the errno.
+int ErrnoOfSendingItself(const Handle& socket) {
+  const int fd = socket.fd.get();
+  alignas(cmsghdr) char room[CMSG_SPACE(sizeof(fd))] = {};
+  char byte = 'x';
+  iovec bytes{&byte, 1};
+  msghdr message{.msg_iov = &bytes,
+                 .msg_iovlen = 1,
+                 .msg_control = room,
+                 .msg_controllen = sizeof(room)};
+  cmsghdr* const rights = CMSG_FIRSTHDR(&message);
+  rights->cmsg_level = SOL_SOCKET;
+  rights->cmsg_type = SCM_RIGHTS;
+  rights->cmsg_len = CMSG_LEN(sizeof(fd));
+  memcpy(CMSG_DATA(rights), &fd, sizeof(fd));
+  return sendmsg(fd, &message, MSG_NOSIGNAL) < 0 ? errno : 0;
+}
+
+TEST_F(SocketsTest, TakeNoDescriptorsOfTheirPeers) {
+  constexpr int kSoPassRights = 83;
+  const Handle listener = Must(Listen(Unix("socket"), 8));
+  int on = 1;
+  socklen_t size = sizeof(on);
+  if (getsockopt(listener.fd.get(), SOL_SOCKET, kSoPassRights, &on, &size) !=
+      0) {
+    GTEST_SKIP() << "before Linux 6.16 nobody can refuse them";
+  }
+  const Handle client = Must(Connect(Unix("socket")));
+  Handle waiting = Must(Listen(Unix("other"), 8));
+  const Handle other_client = Must(Connect(Unix("other")));
+  const Handle server = Must(Accept(waiting));
+  const Handle receiver = Must(MakeDatagramSocket(Unix("datagram"), {}));
+  const Handle sender = Must(MakeDatagramSocket({}, Unix("datagram")));
+
+  EXPECT_EQ(ErrnoOfSendingItself(client), EPERM);  // nobody has accepted yet
+  EXPECT_EQ(ErrnoOfSendingItself(other_client), EPERM);
+  EXPECT_EQ(ErrnoOfSendingItself(server), EPERM);
+  EXPECT_EQ(ErrnoOfSendingItself(sender), EPERM);
 }
 
 TEST_F(SocketsTest, APortInUseIsRefused) {

@@ -404,6 +404,28 @@ TEST_F(Processes, RefusesDescriptorsThatMakeNoSense) {
   }
 }
 
+TEST(ChildEndsTest, OurEndsTakeNoDescriptorsAndItsOwnDo) {
+  constexpr int kSoPassRights = 83;
+  const auto ends = MakeChildEnds({.in = Stdio::kSocket,
+                                   .out = Stdio::kSocket,
+                                   .sockets = {{.number = 3}}});
+  ASSERT_THAT(ends, IsOk());
+  const auto takes = [](int fd) {
+    int on = -1;
+    socklen_t size = sizeof(on);
+    getsockopt(fd, SOL_SOCKET, kSoPassRights, &on, &size);
+    return on;
+  };
+  if (takes(ends->child.back().fd.get()) == -1) {
+    GTEST_SKIP() << "before Linux 6.16 nobody can refuse them";
+  }
+
+  EXPECT_EQ(takes(ends->child.front().fd.get()), 1);
+  EXPECT_EQ(takes(ends->child.back().fd.get()), 1);
+  EXPECT_EQ(takes(ends->server.front().fd.get()), 0);
+  EXPECT_EQ(takes(ends->server.back().fd.get()), 0);
+}
+
 TEST(ProgramTest, IsFoundByAbsolutePathOrInTheListGiven) {
   EXPECT_THAT(FindProgram("/any/path", ""), IsOkAndHolds("/any/path"));
   EXPECT_THAT(FindProgram("env", "/nonexistent:/usr/bin"),
