@@ -59,6 +59,8 @@ def _service(service, declared, package):
             package.link(proto.input_type),
             "stream of " if proto.server_streaming else "",
             package.link(proto.output_type)))
+        parts.append("Takes the verbs of the server's policy: %s\n" % ", ".join(
+            "`%s`" % verb for verb in descriptors.verbs(method)))
         parts.append(proto_markdown.prose(method.comment))
     return "\n".join(parts)
 

@@ -17,6 +17,10 @@ _MESSAGE = descriptor_pb2.DescriptorProto.DESCRIPTOR.fields_by_name
 _ENUM = descriptor_pb2.EnumDescriptorProto.DESCRIPTOR.fields_by_name
 _SERVICE = descriptor_pb2.ServiceDescriptorProto.DESCRIPTOR.fields_by_name
 
+# Options of farpoll/v1/verb.proto.
+_METHOD_VERB = 50412
+_FIELD_VERB = 50413
+
 # kind -> the lists of declarations inside it: (list's field, kind of each).
 _INSIDE = {
     "file": [(_FILE["service"], "service"), (_FILE["message_type"], "message"),
@@ -42,6 +46,13 @@ def own_files(descriptors):
     return sorted((file for file in descriptors.file
                    if file.package.startswith("farpoll.")),
                   key=lambda file: file.name)
+
+
+def verbs(declaration):
+    """The verbs that a method, or setting a field, takes (verb.proto)."""
+    return [option.data.decode()
+            for option in declaration.descriptor.options.UnknownFields()
+            if option.field_number in (_METHOD_VERB, _FIELD_VERB)]
 
 
 def declarations(file):

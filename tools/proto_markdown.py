@@ -3,6 +3,8 @@ import re
 
 from google.protobuf import descriptor_pb2
 
+from tools import descriptors
+
 _FIELD = descriptor_pb2.FieldDescriptorProto
 
 
@@ -61,6 +63,9 @@ class Package:
             if proto.HasField("oneof_index") and not proto.proto3_optional:
                 text = "*one of `%s`:* %s" % (
                     oneofs[proto.oneof_index].name, text)
+            verbs = descriptors.verbs(field)
+            if verbs:
+                text += " *Takes:* " + ", ".join("`%s`" % v for v in verbs)
             rows.append("| %d | `%s` | %s | %s |" % (
                 proto.number, proto.name, self._field_type(proto), text))
         return rows

@@ -123,6 +123,22 @@ absl::Status Authority::Authorize(const Principal& principal, Verb verb,
   return status;
 }
 
+absl::Status Authority::AuthorizePassing(const Principal& principal,
+                                         const std::vector<Verb>& verbs,
+                                         absl::string_view object) const {
+  for (const Verb verb : verbs) {
+    const absl::Status status = Authorize(principal, verb, object);
+    if (!status.ok()) {
+      return status;
+    }
+  }
+  const absl::StatusOr<std::string> rule =
+      policy()->CheckVerb(principal, verbs.front());
+  Record(principal, verbs.front(), std::string(object), rule.status(),
+         rule.ok() ? *rule : "");
+  return rule.status();
+}
+
 absl::StatusOr<SpawnPlan> Authority::AuthorizeSpawn(
     const Principal& principal, const SpawnRequest& request) const {
   absl::StatusOr<SpawnPlan> plan = policy()->PlanSpawn(principal, request);

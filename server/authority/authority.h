@@ -55,6 +55,12 @@ class Authority {
   absl::Status Authorize(const Principal& principal, Verb verb,
                          absl::string_view object) const;
 
+  // Whether `principal` may hand over descriptors, or be handed some: it needs
+  // every one of `verbs`, of which the first is recorded when all are there.
+  absl::Status AuthorizePassing(const Principal& principal,
+                                const std::vector<Verb>& verbs,
+                                absl::string_view object) const;
+
   absl::StatusOr<SpawnPlan> AuthorizeSpawn(const Principal& principal,
                                            const SpawnRequest& request) const;
   absl::Status AuthorizeConnect(const Principal& principal,

@@ -4,10 +4,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/time.h"
 #include "base/errno_status.h"
 #include "server/accept/address.h"
-#include "server/policy/verb.h"
 #include "server/rpc/convert.h"
 
 namespace farpoll::server {
@@ -19,6 +19,19 @@ Interest InterestOf(const v1::WeakCustody& weak) {
     interest.events = weak.events();
   }
   return interest;
+}
+
+// What the audit log calls them.
+std::string ObjectOf(const v1::PassRequest& request) {
+  return absl::StrCat(request.has_weak() ? "weakly: " : "handles: ",
+                      absl::StrJoin(request.names(), " "));
+}
+std::string ObjectOf(const v1::FetchRequest& request) {
+  const Reference what = request.has_selector()
+                             ? ToReference(request.selector())
+                             : ToReference(request.handle());
+  return absl::StrCat(request.has_selector() ? "selector " : "handle ",
+                      what.name.empty() ? absl::StrCat(what.id) : what.name);
 }
 
 }  // namespace
@@ -202,9 +215,10 @@ bool PassingDoor::Answer(Connection& connection, const std::string& message) {
 }
 
 absl::StatusOr<std::shared_ptr<Session>> PassingDoor::Find(
-    const Connection& connection, Verb verb, const std::string& session) {
-  const absl::Status allowed = authority_.Authorize(
-      connection.peer, verb, absl::StrCat("passing/", VerbName(verb)));
+    const Connection& connection, const std::vector<Verb>& verbs,
+    absl::string_view object, const std::string& session) {
+  const absl::Status allowed =
+      authority_.AuthorizePassing(connection.peer, verbs, object);
   if (!allowed.ok()) {
     return allowed;
   }
@@ -214,8 +228,12 @@ absl::StatusOr<std::shared_ptr<Session>> PassingDoor::Find(
 absl::Status PassingDoor::Pass(Connection& connection,
                                const v1::PassRequest& request,
                                v1::PassingResponse* response) {
+  // Weak custody registers with a selector.
+  const std::vector<Verb> verbs =
+      request.has_weak() ? std::vector<Verb>{Verb::kPass, Verb::kWait}
+                         : std::vector<Verb>{Verb::kPass};
   const absl::StatusOr<std::shared_ptr<Session>> session =
-      Find(connection, Verb::kPass, request.session());
+      Find(connection, verbs, ObjectOf(request), request.session());
   if (!session.ok()) {
     return session.status();
   }
@@ -244,8 +262,13 @@ absl::Status PassingDoor::Pass(Connection& connection,
 
 absl::StatusOr<UniqueFd> PassingDoor::Fetch(const Connection& connection,
                                             const v1::FetchRequest& request) {
+  // Whoever has a handle's descriptor reads and writes by it.
+  const std::vector<Verb> verbs =
+      request.has_selector()
+          ? std::vector<Verb>{Verb::kFetch, Verb::kWait}
+          : std::vector<Verb>{Verb::kFetch, Verb::kRead, Verb::kWrite};
   const absl::StatusOr<std::shared_ptr<Session>> session =
-      Find(connection, Verb::kFetch, request.session());
+      Find(connection, verbs, ObjectOf(request), request.session());
   if (!session.ok()) {
     return session.status();
   }

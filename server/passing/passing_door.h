@@ -20,6 +20,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "base/clock.h"
 #include "base/descriptor_message.h"
 #include "base/unique_fd.h"
@@ -31,6 +32,7 @@
 #include "server/authority/authority.h"
 #include "server/policy/account.h"
 #include "server/policy/principal.h"
+#include "server/policy/verb.h"
 #include "server/reactor/reactor.h"
 #include "server/session/session_table.h"
 
@@ -77,9 +79,11 @@ class PassingDoor {
   static bool Refuse(const Connection& connection, const absl::Status& why);
   void Drop(ConnectionId id);
 
-  // The session that a request names, if its caller may do this to it.
+  // The session that a request names, if its caller has all `verbs`; `object`
+  // is for the record.
   absl::StatusOr<std::shared_ptr<Session>> Find(const Connection& connection,
-                                                Verb verb,
+                                                const std::vector<Verb>& verbs,
+                                                absl::string_view object,
                                                 const std::string& session);
   absl::Status Pass(Connection& connection, const v1::PassRequest& request,
                     v1::PassingResponse* response);

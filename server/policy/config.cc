@@ -214,9 +214,6 @@ void Reader::ReadVerbs(const ConfigPlace& place, Grant* grant) {
     if (!faults_.Check(verb.status(), place, "verb", i)) {
       continue;
     }
-    if (*verb == Verb::kAdmin) {
-      faults_.Add(place, "verb", "admin is the server's own user's alone", i);
-    }
     grant->verbs.Add(*verb);
   }
   CheckObjects(place, *grant);

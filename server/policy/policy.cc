@@ -58,7 +58,7 @@ Policy Policy::Default(Mode mode, uid_t own_uid) {
 Policy::Granted Policy::Find(const Principal& principal, Verb verb) const {
   Granted granted;
   const bool own = principal.IsUser(spec_.own_uid);
-  if (own && (spec_.mode == Mode::kPrivate || verb == Verb::kAdmin)) {
+  if (own && spec_.mode == Mode::kPrivate) {
     granted.everything = true;
     granted.rule = "own-user";
     return granted;

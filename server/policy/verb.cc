@@ -25,7 +25,6 @@ constexpr std::pair<Verb, absl::string_view> kNames[] = {
     {Verb::kObserve, "observe"},
     {Verb::kPass, "pass"},
     {Verb::kFetch, "fetch"},
-    {Verb::kAdmin, "admin"},
 };
 
 }  // namespace

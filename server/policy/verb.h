@@ -28,8 +28,13 @@ enum class Verb {
   kObserve,      // readiness without taking events
   kPass,         // descriptors handed to the server
   kFetch,        // duplicates of its descriptors handed out
-  kAdmin,        // others' sessions, the server itself
 };
+
+inline constexpr Verb kAllVerbs[] = {
+    Verb::kInspect, Verb::kCreatePipe, Verb::kCreateTimer, Verb::kListen,
+    Verb::kConnect, Verb::kSpawn,      Verb::kSignal,      Verb::kOpen,
+    Verb::kRead,    Verb::kWrite,      Verb::kWait,        Verb::kObserve,
+    Verb::kPass,    Verb::kFetch};
 
 // "create.pipe" of kCreatePipe.
 absl::string_view VerbName(Verb verb);

@@ -6,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/types/optional.h"
 #include "base/errno_status.h"
 #include "server/rpc/rules.h"
 
@@ -46,15 +45,16 @@ class Gate final
       return counted.status();
     }
     ticket->emplace(*std::move(counted));
-    const absl::optional<Verb> verb = VerbOf(method);
-    if (!verb.has_value()) {
+    const std::vector<Verb>* const verbs = rules_.VerbsOf(method);
+    if (verbs == nullptr) {
       return MakeError(absl::StatusCode::kPermissionDenied, EACCES, "NO_RULE",
                        method, "no rule allows this method");
     }
-    const absl::Status allowed =
-        authority_.Authorize(caller->principal, *verb, method);
-    if (!allowed.ok()) {
-      return allowed;
+    for (const Verb verb : *verbs) {
+      const absl::Status allowed = authority_.Authorize(caller->principal, verb, method);
+      if (!allowed.ok()) {
+        return allowed;
+      }
     }
     return std::move(caller->principal);
   }
@@ -62,6 +62,7 @@ class Gate final
   Peers& peers_;
   const Authority& authority_;
   Calls& calls_;
+  const Rules rules_;
 };
 
 namespace {

@@ -1,82 +1,58 @@
 #include "server/rpc/rules.h"
 
-#include <algorithm>
-#include <iterator>
+#include <utility>
 
-#include "absl/strings/strip.h"
+#include "absl/strings/str_cat.h"
+#include "farpoll/v1/handle.pb.h"
+#include "farpoll/v1/observer.pb.h"
+#include "farpoll/v1/selector.pb.h"
+#include "farpoll/v1/server.pb.h"
+#include "farpoll/v1/session.pb.h"
+#include "farpoll/v1/verb.pb.h"
+#include "google/protobuf/descriptor.h"
 
 namespace farpoll::server {
 namespace {
 
-struct Rule {
-  absl::string_view method;  // behind the package's name
-  Verb verb;
-};
-
-// A session in itself reaches nothing, and closing gives back what one has:
-// both go with looking at one's own things.
-constexpr Rule kRules[] = {
-    {"SessionService/CreateSession", Verb::kInspect},
-    {"SessionService/GetSession", Verb::kInspect},
-    {"SessionService/ListSessions", Verb::kInspect},
-    {"SessionService/KeepAlive", Verb::kInspect},
-    {"SessionService/DeleteSession", Verb::kInspect},
-    {"HandleService/CreatePipe", Verb::kCreatePipe},
-    {"HandleService/CreateSocketPair", Verb::kCreatePipe},
-    {"HandleService/Spawn", Verb::kSpawn},
-    {"HandleService/Signal", Verb::kSignal},
-    {"HandleService/ResizePty", Verb::kSignal},
-    {"HandleService/Read", Verb::kRead},
-    {"HandleService/Write", Verb::kWrite},
-    {"HandleService/Shutdown", Verb::kWrite},
-    // It reads as well, and asks for that verb too.
-    {"HandleService/Transfer", Verb::kWrite},
-    {"HandleService/Listen", Verb::kListen},
-    {"HandleService/Accept", Verb::kListen},
-    {"HandleService/Connect", Verb::kConnect},
-    {"HandleService/CreateDatagramSocket", Verb::kConnect},
-    {"HandleService/CreateTimer", Verb::kCreateTimer},
-    {"HandleService/CreateCounter", Verb::kCreateTimer},
-    {"HandleService/OpenFile", Verb::kOpen},
-    {"HandleService/WatchPath", Verb::kOpen},
-    {"HandleService/GetHandle", Verb::kInspect},
-    {"HandleService/ListHandles", Verb::kInspect},
-    {"HandleService/Close", Verb::kInspect},
-    {"SelectorService/CreateSelector", Verb::kWait},
-    {"SelectorService/GetSelector", Verb::kInspect},
-    {"SelectorService/ListSelectors", Verb::kInspect},
-    {"SelectorService/CloseSelector", Verb::kInspect},
-    {"SelectorService/Register", Verb::kWait},
-    {"SelectorService/Modify", Verb::kWait},
-    {"SelectorService/Unregister", Verb::kWait},
-    {"SelectorService/ListRegistrations", Verb::kInspect},
-    {"SelectorService/GetRegistration", Verb::kInspect},
-    {"SelectorService/Poll", Verb::kWait},
-    {"SelectorService/Control", Verb::kWait},
-    {"SelectorService/Select", Verb::kWait},
-    {"SelectorService/Wait", Verb::kWait},
-    // Sees what GetHandle and ListHandles show, of the caller's own session.
-    {"ObserverService/Observe", Verb::kInspect},
-    {"ServerService/GetServer", Verb::kInspect},
-};
+// Empty unless the policy knows them all.
+std::vector<Verb> VerbsIn(const google::protobuf::MethodDescriptor& method) {
+  std::vector<Verb> verbs;
+  const google::protobuf::MethodOptions& options = method.options();
+  for (int i = 0; i < options.ExtensionSize(v1::method_verb); ++i) {
+    const absl::StatusOr<Verb> verb =
+        ParseVerb(options.GetExtension(v1::method_verb, i));
+    if (!verb.ok()) {
+      return {};
+    }
+    verbs.push_back(*verb);
+  }
+  return verbs;
+}
 
 }  // namespace
 
-absl::optional<Verb> VerbOf(absl::string_view method) {
-  if (method ==
-      "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo") {
-    return Verb::kInspect;
+Rules::Rules() {
+  rules_.emplace(
+      "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+      std::vector<Verb>{Verb::kInspect});
+  // A message of each file with services names the file.
+  for (const google::protobuf::Descriptor* const message :
+       {v1::Session::descriptor(), v1::Handle::descriptor(),
+        v1::Selector::descriptor(), v1::ObservedHandle::descriptor(),
+        v1::Limit::descriptor()}) {
+    const google::protobuf::FileDescriptor& file = *message->file();
+    for (int s = 0; s < file.service_count(); ++s) {
+      const google::protobuf::ServiceDescriptor& service = *file.service(s);
+      for (int m = 0; m < service.method_count(); ++m) {
+        std::vector<Verb> verbs = VerbsIn(*service.method(m));
+        if (!verbs.empty()) {
+          rules_.emplace(absl::StrCat("/", service.full_name(), "/",
+                                      service.method(m)->name()),
+                         std::move(verbs));
+        }
+      }
+    }
   }
-  if (!absl::ConsumePrefix(&method, "/farpoll.v1.")) {
-    return absl::nullopt;
-  }
-  const auto* const rule =
-      std::find_if(std::begin(kRules), std::end(kRules),
-                   [method](const Rule& r) { return r.method == method; });
-  if (rule == std::end(kRules)) {
-    return absl::nullopt;
-  }
-  return rule->verb;
 }
 
 }  // namespace farpoll::server

@@ -298,12 +298,6 @@ absl::StatusOr<TransferResult> Session::Transfer(const Reference& from,
   if (!good.ok()) {
     return good;
   }
-  // It takes both verbs; whoever let it in has asked for writing.
-  const absl::Status allowed =
-      context_.authority->Authorize(owner_, Verb::kRead, "Transfer");
-  if (!allowed.ok()) {
-    return allowed;
-  }
   MutexLock lock(&mu_);
   const absl::StatusOr<Handle*> source = FindHandle(from);
   const absl::StatusOr<Handle*> destination = FindHandle(to);

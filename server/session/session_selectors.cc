@@ -246,6 +246,13 @@ ChangeOutcome Session::ApplyOne(SelectorEntry& entry, const Change& change) {
                                "; it must be from 0 to ", limit,
                                " (max_event_bytes)"))};
   }
+  if (change.interest.read_bytes != 0) {
+    const absl::Status may_read =
+        context_.authority->Authorize(owner_, Verb::kRead, "read_bytes");
+    if (!may_read.ok()) {
+      return ChangeOutcome{handle.id, may_read};
+    }
+  }
   Selector& selector = *entry.selector;
   switch (change.kind) {
     case Change::Kind::kRegister:

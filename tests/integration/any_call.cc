@@ -4,18 +4,23 @@
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iterator>
+#include <set>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "farpoll/v1/verb.pb.h"
 #include "google/protobuf/dynamic_message.h"
 #include "gtest/gtest.h"
 
 namespace farpoll {
 namespace {
 
+using google::protobuf::Descriptor;
 using google::protobuf::DescriptorPool;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::FileDescriptor;
@@ -40,6 +45,29 @@ void NameSession(Message* message, const std::string& session) {
 grpc::ByteBuffer Serialize(const Message& message) {
   const grpc::Slice slice(message.SerializeAsString());
   return grpc::ByteBuffer(&slice, 1);
+}
+
+std::vector<std::string> VerbsOf(const FieldDescriptor& field) {
+  std::vector<std::string> verbs;
+  for (int i = 0; i < field.options().ExtensionSize(v1::field_verb); ++i) {
+    verbs.push_back(field.options().GetExtension(v1::field_verb, i));
+  }
+  return verbs;
+}
+
+// Calls `visit` with every field of `type` and of the messages in it, once;
+// what is in a field is left out when `visit` returns false.
+void Walk(const Descriptor& type, std::set<const Descriptor*>& seen,
+          const std::function<bool(const FieldDescriptor&)>& visit) {
+  if (!seen.insert(&type).second) {
+    return;
+  }
+  for (int i = 0; i < type.field_count(); ++i) {
+    const FieldDescriptor& field = *type.field(i);
+    if (visit(field) && field.message_type() != nullptr) {
+      Walk(*field.message_type(), seen, visit);
+    }
+  }
 }
 
 // Runs one step of a call; whether it worked.
@@ -86,6 +114,42 @@ std::vector<const MethodDescriptor*> AllMethods() {
 
 std::string PathOf(const MethodDescriptor& method) {
   return absl::StrCat("/", method.service()->full_name(), "/", method.name());
+}
+
+std::vector<std::string> VerbsOfMethod(const MethodDescriptor& method) {
+  std::vector<std::string> verbs;
+  for (int i = 0; i < method.options().ExtensionSize(v1::method_verb); ++i) {
+    verbs.push_back(method.options().GetExtension(v1::method_verb, i));
+  }
+  return verbs;
+}
+
+std::map<std::string, std::vector<std::string>> VerbFieldsOf(
+    const Descriptor& type) {
+  std::map<std::string, std::vector<std::string>> fields;
+  std::set<const Descriptor*> seen;
+  Walk(type, seen, [&fields](const FieldDescriptor& field) {
+    if (std::vector<std::string> verbs = VerbsOf(field); !verbs.empty()) {
+      fields.emplace(field.full_name(), std::move(verbs));
+    }
+    return true;
+  });
+  return fields;
+}
+
+std::vector<std::string> FreeBytesFieldsOf(const Descriptor& type) {
+  std::vector<std::string> fields;
+  std::set<const Descriptor*> seen;
+  Walk(type, seen, [&fields](const FieldDescriptor& field) {
+    if (!VerbsOf(field).empty()) {
+      return false;
+    }
+    if (field.type() == FieldDescriptor::TYPE_BYTES) {
+      fields.push_back(field.full_name());
+    }
+    return true;
+  });
+  return fields;
 }
 
 grpc::Status CallAny(const std::shared_ptr<grpc::Channel>& channel,

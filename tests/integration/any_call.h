@@ -5,6 +5,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,6 +20,21 @@ std::vector<const google::protobuf::MethodDescriptor*> AllMethods();
 
 // "/farpoll.v1.HandleService/Read".
 std::string PathOf(const google::protobuf::MethodDescriptor& method);
+
+// The verbs that a call of `method` takes by the protocol (method_verb).
+std::vector<std::string> VerbsOfMethod(
+    const google::protobuf::MethodDescriptor& method);
+
+// The verbs that fields of `type`, and of the messages in it, take by the
+// protocol (field_verb), by the fields' full names.
+std::map<std::string, std::vector<std::string>> VerbFieldsOf(
+    const google::protobuf::Descriptor& type);
+
+// Fields of `type` and of the messages in it that hold bytes, by their full
+// names; those of which the protocol says that they stay empty without a verb
+// are not looked at.
+std::vector<std::string> FreeBytesFieldsOf(
+    const google::protobuf::Descriptor& type);
 
 // Calls `method` with an otherwise empty request that names `session`, wherever
 // such a request names one; a stream is closed behind it.

@@ -17,13 +17,17 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "base/descriptor_message.h"
+#include "base/mutex.h"
 #include "farpoll/v1/passing.pb.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/policy/policy.h"
+#include "server/policy/verb.h"
 #include "server/server.h"
+#include "tests/integration/any_call.h"
 #include "tests/integration/farpolld.h"
 #include "tests/integration/peer.h"
 #include "tests/support/fake_clock.h"
@@ -92,7 +96,14 @@ class PassingTest : public testing::Test {
          .limits = limits,
          .policy = std::make_shared<Policy>(std::move(spec)),
          .identify = [this](int) { return Principal::Local(user_, user_, 1); },
-         .clock = &clock_});
+         .clock = &clock_,
+         .audit =
+             [this](const server::AuditRecord& record) {
+               MutexLock lock(&mutex_);
+               audited_.push_back(absl::StrCat(
+                   record.allowed ? "allow " : "deny ",
+                   server::VerbName(record.verb), " ", record.object));
+             }});
     ASSERT_THAT(server, IsOk());
     server_ = *std::move(server);
     peer_ = std::make_unique<Peer>("unix:" + path_);
@@ -158,6 +169,8 @@ class PassingTest : public testing::Test {
   std::unique_ptr<server::Server> server_;
   std::unique_ptr<Peer> peer_;
   UniqueFd fetched_;
+  Mutex mutex_;
+  std::vector<std::string> audited_ ABSL_GUARDED_BY(mutex_);
 };
 
 // ---- Handing over.
@@ -454,6 +467,57 @@ TEST_F(PassingTest, AGrantDoesNotReachAnothersSession) {
   user_ = geteuid() + 1;
 
   EXPECT_EQ(Refusal(PassOf({"x"}), {own.reader()}), "SESSION_UNKNOWN");
+}
+
+TEST_F(PassingTest, WhatIsPassedAndFetchedIsRecorded) {
+  Pipe pipe;
+  Pass(pipe.reader(), "in");
+  Fetch("in");
+
+  MutexLock lock(&mutex_);
+  EXPECT_THAT(audited_, testing::ElementsAre("allow pass handles: in",
+                                             "allow fetch handle in"));
+}
+
+// A request that sets a field of which the protocol says that it takes verbs.
+struct PassingField {
+  const char* field;
+  const char* request;  // its session is filled in
+};
+constexpr PassingField kPassingFields[] = {
+    {"farpoll.v1.PassingRequest.pass", "pass {}"},
+    {"farpoll.v1.PassingRequest.fetch", "fetch {}"},
+    {"farpoll.v1.PassRequest.weak", "pass { weak {} }"},
+    {"farpoll.v1.FetchRequest.handle", "fetch { handle { name: 'in' } }"},
+    {"farpoll.v1.FetchRequest.selector", "fetch { selector { name: 's' } }"}};
+
+TEST_F(PassingTest, EveryFieldTakesTheVerbsThatTheProtocolSays) {
+  auto said = VerbFieldsOf(*v1::PassingRequest::descriptor());
+  for (const PassingField& row : kPassingFields) {
+    ASSERT_TRUE(said.contains(row.field)) << row.field;
+    for (const std::string& missing : said[row.field]) {
+      peer_.reset();
+      server::Grant most{.name = "most",
+                         .to = {server::Grantee{.anyone = true}}};
+      for (const server::Verb verb : server::kAllVerbs) {
+        if (server::VerbName(verb) != missing) {
+          most.verbs.Add(verb);
+        }
+      }
+      Start({.mode = Mode::kSystem, .no_basics = true, .grants = {most}}, {});
+      auto request = Parse<v1::PassingRequest>(row.request);
+      (request.has_pass() ? *request.mutable_pass()->mutable_session()
+                          : *request.mutable_fetch()->mutable_session()) =
+          peer_->session();
+
+      const v1::ErrorInfo refused = Ask(request).error().info();
+
+      EXPECT_EQ(refused.reason(), "POLICY_VERB") << row.field;
+      EXPECT_EQ(refused.subject(), missing) << row.field;
+    }
+    said.erase(row.field);
+  }
+  EXPECT_THAT(said, testing::IsEmpty());
 }
 
 // Through the server they would come as its own user.

@@ -200,7 +200,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadRow{"GrantInAList", "grant: [{ name: \"a\" },\n { name: \"a\" }]",
                "2:4: name: expected a name that no other grant has"},
         BadRow{"Admin", "grant {\n  verb: \"admin\"\n}",
-               "2:3: verb: admin is the server's own user's alone"},
+               "2:3: verb: expected a verb, one of inspect, "},
         BadRow{"SpawnNothing", "grant {\n  verb: \"spawn\"\n}",
                "2:3: verb: the verb spawn allows nothing without free_argv or "
                "spawn_template"},
