@@ -20,6 +20,7 @@
 
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "base/clock.h"
 #include "base/default_address.h"
 #include "base/version.h"
 #include "server/authority/audit_log.h"
@@ -113,7 +114,8 @@ absl::StatusOr<std::shared_ptr<const Policy>> MakePolicy(
 }
 
 // Takes a good configuration over and leaves the one in force for a bad one.
-void Reload(const Settings& settings, Server& server, Log& log, Log& audit) {
+void Reload(const Settings& settings, Server& server, Log& log,
+            AuditLog& audit) {
   absl::StatusOr<std::shared_ptr<const Policy>> policy = MakePolicy(settings);
   if (policy.ok()) {
     server.SetPolicy(*std::move(policy));
@@ -123,15 +125,12 @@ void Reload(const Settings& settings, Server& server, Log& log, Log& audit) {
       log.Write(Log::Level::kError, "policy.rejected", {{"problem", line}});
     }
   }
-  if (const absl::Status open = audit.Reopen(); !open.ok()) {
-    log.Write(Log::Level::kError, "audit.not_reopened",
-              {{"problem", std::string(open.message())}});
-  }
+  audit.Reopen();
 }
 
 // Serves until told to stop.
 void AwaitEnd(const Settings& settings, const sigset_t& signals, Server& server,
-              Log& log, Log& audit) {
+              Log& log, AuditLog& audit) {
   // Without anything to read again a hang-up is a terminal that went away.
   const bool reloads = !settings.config.empty() || !settings.audit_log.empty();
   int signal = 0;
@@ -180,8 +179,8 @@ int Serve(const Settings& settings) {
   }
   Inherited inherited = MakeInherited(settings, **policy);
   Log log(settings.log_format, settings.log_level);
-  Log& audit_sink = *file == nullptr ? log : **file;
-  AuditLog audit(&audit_sink, &log);
+  const RealClock clock;
+  AuditLog audit(*file == nullptr ? &log : file->get(), &log, &clock);
   ServerOptions options{
       .listen = settings.listen,
       .limits = settings.limits,
@@ -205,7 +204,7 @@ int Serve(const Settings& settings) {
   }
   std::cout << "farpolld " << kVersion << " listening on "
             << absl::StrJoin((*server)->addresses(), ", ") << std::endl;
-  AwaitEnd(settings, signals, **server, log, audit_sink);
+  AwaitEnd(settings, signals, **server, log, audit);
   (*server)->Shutdown(settings.grace);
   return 0;
 }

@@ -30,6 +30,16 @@ std::string EndpointText(const IpAddress& address, std::uint16_t port) {
                        : absl::StrCat(address.Text(), ":", port);
 }
 
+// So that a record that waits, or its line, is never large.
+std::string Bounded(std::string object) {
+  const std::size_t size = object.size();
+  if (size > kMostObjectBytes) {
+    object.resize(kMostObjectBytes);
+    absl::StrAppend(&object, "... (", size, " bytes)");
+  }
+  return object;
+}
+
 }  // namespace
 
 Authority::Authority(std::shared_ptr<const Policy> policy, AuditSink sink)
@@ -107,7 +117,7 @@ void Authority::Record(const Principal& principal, Verb verb,
     sink_(AuditRecord{
         .principal = principal,
         .verb = verb,
-        .object = std::move(object),
+        .object = Bounded(std::move(object)),
         .allowed = status.ok(),
         .rule = status.ok() ? std::string(rule) : DetailOf(status).reason,
         .argv_hash = std::move(argv_hash)});

@@ -7,6 +7,7 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -22,12 +23,17 @@
 
 namespace farpoll::server {
 
-// One decision. Every refusal makes one, and every spawn, connect, listen and
-// open.
+// Bytes of an object that are recorded; of a longer one its length is.
+inline constexpr std::size_t kMostObjectBytes = 512;
+
+// One decision. Every refusal makes one, and every spawn, connect, listen,
+// open, pass and fetch.
 struct AuditRecord {
   Principal principal;
   Verb verb = Verb::kInspect;
-  std::string object;  // program, address, path, method
+  // Program, address, path, method, handle: what the caller said, cut at
+  // kMostObjectBytes.
+  std::string object;
   bool allowed = false;
   std::string rule;       // what allowed it, or the reason of the refusal
   std::string argv_hash;  // of a spawn: FNV-1a of the arguments, hexadecimal

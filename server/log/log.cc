@@ -3,10 +3,12 @@
 #include <spdlog/logger.h>
 #include <spdlog/sinks/ansicolor_sink.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "base/errno_status.h"
@@ -37,15 +39,20 @@ spdlog::level::level_enum ToSpdlog(Log::Level level) {
   return spdlog::level::off;
 }
 
+// In plain ASCII: a log is read on terminals, and what a client said must not
+// speak to them (control characters, also those of Unicode, and those that turn
+// the direction of text).
 std::string Quote(const std::string& text) {
   // Invalid UTF-8 in a value must not throw: it is replaced.
-  return nlohmann::json(text).dump(-1, ' ', false,
+  return nlohmann::json(text).dump(-1, ' ', true,
                                    nlohmann::json::error_handler_t::replace);
 }
 
 bool NeedsQuotes(absl::string_view value) {
-  return value.empty() ||
-         value.find_first_of(" \"=\n\t\\") != absl::string_view::npos;
+  return value.empty() || std::any_of(value.begin(), value.end(), [](char c) {
+           return !absl::ascii_isgraph(static_cast<unsigned char>(c)) ||
+                  c == '"' || c == '=' || c == '\\';
+         });
 }
 
 std::string AsText(absl::string_view event, Log::Fields fields) {

@@ -3,21 +3,29 @@
 #include "server/authority/authority.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "base/unique_fd.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/authority/audit_log.h"
+#include "tests/support/fake_clock.h"
 #include "tests/support/fd_fixtures.h"
 #include "tests/support/status_matchers.h"
 
@@ -63,13 +71,20 @@ TEST_F(AuthorityTest, RecordsWhatReachesOutside) {
               IsOk());
   EXPECT_THAT(authority.AuthorizeOpen(kOwner, "/etc/motd", FileAccess::kRead),
               IsOk());
+  EXPECT_THAT(authority.AuthorizePassing(kOwner, {Verb::kPass}, "handles: in"),
+              IsOk());
+  EXPECT_THAT(authority.AuthorizePassing(kOwner, {Verb::kFetch, Verb::kRead},
+                                         "handle in"),
+              IsOk());
 
   EXPECT_THAT(records_,
               ElementsAre("allow uid:500 spawn /bin/ls own-user",
                           "allow uid:500 connect [::1]:80 own-user",
                           "allow uid:500 listen [::1]:0 own-user",
                           "allow uid:500 connect unix:/run/s own-user",
-                          "allow uid:500 open /etc/motd own-user"));
+                          "allow uid:500 open /etc/motd own-user",
+                          "allow uid:500 pass handles: in own-user",
+                          "allow uid:500 fetch handle in own-user"));
 }
 
 TEST_F(AuthorityTest, RecordsEveryRefusal) {
@@ -110,6 +125,20 @@ TEST_F(AuthorityTest, ArgumentsAreHashedWithTheirEnds) {
   EXPECT_EQ(hashes_[0].size(), 16u);
   EXPECT_EQ(hashes_[0], hashes_[1]);
   EXPECT_NE(hashes_[0], hashes_[2]);
+}
+
+// A caller's words wait in memory to be written.
+TEST_F(AuthorityTest, WhatIsRecordedOfAnObjectIsBounded) {
+  const Authority authority = Make(Mode::kPrivate);
+  const std::string path = "/" + std::string(1 << 20, 'x');
+
+  EXPECT_THAT(authority.AuthorizeOpen(kOwner, path, FileAccess::kRead), IsOk());
+  EXPECT_THAT(authority.AuthorizeSpawn(kOwner, {.argv = {path}}), IsOk());
+
+  for (const std::string& record : records_) {
+    EXPECT_LT(record.size(), kMostObjectBytes + 100);
+    EXPECT_THAT(record, testing::HasSubstr("... (1048577 bytes) own-user"));
+  }
 }
 
 TEST_F(AuthorityTest, ANewPolicyDecidesFromThenOn) {
@@ -161,6 +190,56 @@ TEST_F(AuthorityTest, NobodyButItsOwnUserConnectsToTheServerItself) {
 
 // ---- The audit log.
 
+// A FIFO in the place of a file on a disk that hangs.
+class HungFile {
+ public:
+  explicit HungFile(const std::string& path) {
+    signal(SIGPIPE, SIG_IGN);  // as the server does
+    EXPECT_EQ(mkfifo(path.c_str(), 0600), 0);
+    reader_.Reset(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  }
+
+  // Whether a writer has filled it.
+  bool IsFull() const {
+    int bytes = 0;
+    ioctl(reader_.get(), FIONREAD, &bytes);
+    return bytes > fcntl(reader_.get(), F_GETPIPE_SZ) - PIPE_BUF;
+  }
+  // Writers get EPIPE from now on.
+  void Abandon() { reader_.Reset(); }
+  // What is written until `finish` has closed the writer's end.
+  std::string Drain(const std::function<void()>& finish) {
+    fcntl(reader_.get(), F_SETFL, 0);
+    std::string text;
+    std::thread drain([&] {
+      std::string piece(1 << 16, '\0');
+      for (;;) {
+        const ssize_t got = read(reader_.get(), piece.data(), piece.size());
+        if (got <= 0) {
+          return;
+        }
+        text.append(piece, 0, static_cast<std::size_t>(got));
+      }
+    });
+    finish();
+    drain.join();
+    return text;
+  }
+
+ private:
+  UniqueFd reader_;
+};
+
+// Has the writer of `audit` hang in a write.
+void FillUp(const HungFile& hung, AuditLog& audit) {
+  for (int i = 0; !hung.IsFull(); ++i) {
+    audit.Add({.principal = Principal::Local(77, 77, 1),
+               .object = absl::StrCat("fill ", i),
+               .allowed = true});
+    std::this_thread::yield();
+  }
+}
+
 class AuditLogTest : public testing::Test {
  protected:
   std::string path() const { return folder_.path() + "/audit"; }
@@ -176,13 +255,18 @@ class AuditLogTest : public testing::Test {
     return lines;
   }
 
+  static std::int64_t CountOf(const nlohmann::json& line) {
+    return std::stoll(line["count"].get<std::string>());
+  }
+
+  FakeClock clock_;
   TemporaryFolder folder_;
 };
 
 TEST_F(AuditLogTest, IsOneJsonObjectADecision) {
   const std::unique_ptr<Log> log = Open(path());
   {
-    AuditLog audit(log.get(), log.get());
+    AuditLog audit(log.get(), log.get(), &clock_);
     audit.Add({.principal = kUser,
                .verb = Verb::kSpawn,
                .object = "/bin/\"ls\"\n",
@@ -210,7 +294,7 @@ TEST_F(AuditLogTest, IsOneJsonObjectADecision) {
 TEST_F(AuditLogTest, IsForItsOwnerAloneAndAppendsToWhatIsThere) {
   for (int run = 0; run < 2; ++run) {
     const std::unique_ptr<Log> log = Open(path());
-    AuditLog(log.get(), log.get()).Add({});
+    AuditLog(log.get(), log.get(), &clock_).Add({});
   }
 
   struct stat status {};
@@ -221,14 +305,53 @@ TEST_F(AuditLogTest, IsForItsOwnerAloneAndAppendsToWhatIsThere) {
 
 TEST_F(AuditLogTest, FollowsARotation) {
   const std::unique_ptr<Log> log = Open(path());
-  AuditLog(log.get(), log.get()).Add({});
+  AuditLog(log.get(), log.get(), &clock_).Add({});
   ASSERT_EQ(rename(path().c_str(), (path() + ".1").c_str()), 0);
 
-  EXPECT_THAT(log->Reopen(), IsOk());
-  AuditLog(log.get(), log.get()).Add({});
+  {
+    AuditLog audit(log.get(), log.get(), &clock_);
+    audit.Reopen();
+    audit.Add({});
+  }
 
   EXPECT_EQ(LinesOf(path()).size(), 1u);
   EXPECT_EQ(LinesOf(path() + ".1").size(), 1u);
+}
+
+TEST_F(AuditLogTest, AFailedReopeningIsTold) {
+  const std::string folder = folder_.path() + "/logs";
+  ASSERT_EQ(mkdir(folder.c_str(), 0700), 0);
+  const std::unique_ptr<Log> log = Open(folder + "/audit");
+  const std::unique_ptr<Log> alarm = Open(path());
+  ASSERT_EQ(rename(folder.c_str(), (folder + ".1").c_str()), 0);
+
+  {
+    AuditLog audit(log.get(), alarm.get(), &clock_);
+    audit.Reopen();
+    audit.Add({});
+  }
+
+  EXPECT_EQ(LinesOf(folder + ".1/audit").size(), 1u);
+  ASSERT_EQ(LinesOf(path()).size(), 1u);
+  EXPECT_EQ(LinesOf(path())[0]["event"], "audit.not_reopened");
+}
+
+// The writer hangs in write(2); who asks for the reopening waits for signals.
+TEST_F(AuditLogTest, ReopeningHoldsNobodyUp) {
+  HungFile hung(path());
+  const std::unique_ptr<Log> log = Open(path());
+  const std::unique_ptr<Log> alarm = Open(folder_.path() + "/alarm");
+  {
+    AuditLog audit(log.get(), alarm.get(), &clock_);
+    FillUp(hung, audit);
+    ASSERT_EQ(rename(path().c_str(), (path() + ".1").c_str()), 0);
+
+    audit.Reopen();
+
+    audit.Add({.object = "last"});
+    hung.Abandon();
+  }
+  EXPECT_EQ(LinesOf(path()).back()["object"], "last");
 }
 
 TEST_F(AuditLogTest, AFileThatCannotBeOpenedIsNamed) {
@@ -243,21 +366,123 @@ TEST_F(AuditLogTest, AFileThatCannotBeOpenedIsNamed) {
 TEST_F(AuditLogTest, AFloodOfTheSameDecisionIsCountedAndLosesNothing) {
   const std::unique_ptr<Log> log = Open(path());
   {
-    AuditLog audit(log.get(), log.get(), 2);
-    audit.Add({.object = "first"});
+    AuditLog audit(log.get(), log.get(), &clock_, 8);
+    audit.Add({.object = "first", .allowed = true});
     for (int i = 0; i < 5000; ++i) {
-      audit.Add({.object = "again"});
+      audit.Add({.object = "again", .allowed = true});
     }
     EXPECT_EQ(audit.lost(), 0);
   }
 
   std::int64_t again = 0;
   for (const nlohmann::json& line : LinesOf(path())) {
-    again += line["object"] == "again"
-                 ? std::stoll(line["count"].get<std::string>())
-                 : 0;
+    again += line["object"] == "again" ? CountOf(line) : 0;
   }
   EXPECT_EQ(again, 5000);
+}
+
+TEST_F(AuditLogTest, RefusalsBeyondTheirRateAreCountedOnly) {
+  constexpr int kMore = 1000;
+  const std::unique_ptr<Log> log = Open(path());
+  {
+    AuditLog audit(log.get(), log.get(), &clock_);
+    for (int i = 0; i < AuditLog::kRefusalBurst + kMore; ++i) {
+      audit.Add({.principal = kUser, .object = absl::StrCat(i)});
+    }
+    audit.Add({.principal = kOwner, .object = "another's"});
+    clock_.Advance(absl::Seconds(1));
+    for (int i = 0; i < AuditLog::kRefusalsPerSecond; ++i) {
+      audit.Add({.principal = kUser, .object = absl::StrCat("later ", i)});
+    }
+  }
+
+  std::int64_t suppressed = 0;
+  std::int64_t written = 0;
+  std::int64_t anothers = 0;
+  for (const nlohmann::json& line : LinesOf(path())) {
+    if (line["event"] == "audit.suppressed") {
+      EXPECT_EQ(line["principal"], "uid:1000");
+      suppressed += CountOf(line);
+    } else {
+      ++(line["principal"] == "uid:1000" ? written : anothers);
+    }
+  }
+  EXPECT_EQ(written, AuditLog::kRefusalBurst + AuditLog::kRefusalsPerSecond);
+  EXPECT_EQ(suppressed, kMore);
+  EXPECT_EQ(anothers, 1);
+}
+
+// As many users as one likes have their calls refused, while the disk hangs.
+TEST_F(AuditLogTest, RefusalsNeverCrowdOutWhatIsAllowed) {
+  HungFile hung(path());
+  std::unique_ptr<Log> log = Open(path());
+  const std::unique_ptr<Log> alarm = Open(folder_.path() + "/alarm");
+  auto audit = std::make_unique<AuditLog>(log.get(), alarm.get(), &clock_, 100);
+  FillUp(hung, *audit);
+  const std::int64_t lost = audit->lost();
+  for (uid_t user = 0; user < 1000; ++user) {
+    audit->Add({.principal = Principal::Local(user, user, 1),
+                .object = absl::StrCat(user)});
+  }
+  EXPECT_GT(audit->lost(), lost);
+
+  for (int i = 0; i < 10; ++i) {
+    audit->Add({.principal = kUser,
+                .object = absl::StrCat("mine ", i),
+                .allowed = true});
+  }
+
+  const std::string written = hung.Drain([&] {
+    audit.reset();
+    log.reset();
+  });
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_THAT(written, testing::HasSubstr(absl::StrCat("\"mine ", i, "\"")));
+  }
+}
+
+TEST_F(AuditLogTest, OneUserDoesNotCrowdOutAnother) {
+  HungFile hung(path());
+  std::unique_ptr<Log> log = Open(path());
+  const std::unique_ptr<Log> alarm = Open(folder_.path() + "/alarm");
+  auto audit = std::make_unique<AuditLog>(log.get(), alarm.get(), &clock_, 100);
+  FillUp(hung, *audit);
+  const std::int64_t lost = audit->lost();
+  for (int i = 0; i < 1000; ++i) {
+    audit->Add(
+        {.principal = kOwner, .object = absl::StrCat(i), .allowed = true});
+  }
+  EXPECT_GT(audit->lost(), lost);
+
+  audit->Add({.principal = kUser, .object = "mine", .allowed = true});
+
+  EXPECT_THAT(hung.Drain([&] {
+    audit.reset();
+    log.reset();
+  }),
+              testing::HasSubstr("\"mine\""));
+}
+
+// What a caller says reaches a terminal as plain text on one line.
+TEST_F(AuditLogTest, NothingInALineSpeaksToATerminal) {
+  const std::string hostile =
+      "/\x1b[2J\x07\x7f\r\n\xc2\x9b\xe2\x80\xae forged=1\xff";
+  for (const Log::Format format : {Log::Format::kText, Log::Format::kJson}) {
+    const std::string file =
+        path() + (format == Log::Format::kText ? "t" : "j");
+    const auto log = *Log::ToFile(file, format, Log::Level::kInfo);
+    AuditLog(log.get(), log.get(), &clock_)
+        .Add({.object = hostile, .allowed = true});
+
+    std::ifstream lines(file);
+    std::string line;
+    ASSERT_TRUE(std::getline(lines, line));
+    EXPECT_TRUE(std::all_of(line.begin(), line.end(), [](char c) {
+      return absl::ascii_isprint(static_cast<unsigned char>(c));
+    })) << line;
+    EXPECT_THAT(line, testing::HasSubstr("u001b[2J"));
+    EXPECT_FALSE(std::getline(lines, line)) << line;
+  }
 }
 
 // A FIFO that nobody empties holds the writer up; whoever decides goes on.
@@ -270,7 +495,7 @@ TEST_F(AuditLogTest, ADiskThatHangsLosesRecordsAndHoldsNobodyUp) {
   const std::unique_ptr<Log> alarm = Open(folder_.path() + "/alarm");
   std::int64_t lost = 0;
   {
-    AuditLog audit(log.get(), alarm.get(), 100);
+    AuditLog audit(log.get(), alarm.get(), &clock_, 100);
     for (int i = 0; i < kRecords; ++i) {
       audit.Add({.object = absl::StrCat(i)});
     }

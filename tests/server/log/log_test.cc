@@ -41,6 +41,19 @@ TEST(LogTest, TextQuotesWhatWouldConfuse) {
                "line=\"a\\nb\"\n"));
 }
 
+// Values are what clients say, and logs are read on terminals.
+TEST(LogTest, WhatCouldSpeakToATerminalIsEscaped) {
+  for (const char* const value :
+       {"\x1b[2J", "\x01", "\x7f", "\r", "\xc2\x9b", "\xe2\x80\xae", "\xff"}) {
+    for (const Log::Format format : {Log::Format::kText, Log::Format::kJson}) {
+      EXPECT_THAT(Written(format, Log::Level::kInfo, Log::Level::kInfo,
+                          {{"path", value}}),
+                  MatchesRegex("[ -~]*\\\\u[0-9a-f]{4}[ -~]*\n|"
+                               "[ -~]*\\\\r[ -~]*\n"));
+    }
+  }
+}
+
 TEST(LogTest, JsonIsOneObjectALine) {
   const std::string line =
       Written(Log::Format::kJson, Log::Level::kInfo, Log::Level::kError,
