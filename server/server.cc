@@ -28,6 +28,7 @@
 #include "server/rpc/calls.h"
 #include "server/rpc/gate.h"
 #include "server/rpc/handle_service.h"
+#include "server/rpc/inside.h"
 #include "server/rpc/observer_service.h"
 #include "server/rpc/reflection_service.h"
 #include "server/rpc/selector_service.h"
@@ -140,7 +141,7 @@ class Server::Rooms {
     accounts_.Refresh();
   }
   std::shared_ptr<grpc::Channel> InProcessChannel() {
-    return grpc_server_->InProcessChannel(grpc::ChannelArguments());
+    return inside_.ChannelTo(*grpc_server_);
   }
 
  private:
@@ -160,6 +161,7 @@ class Server::Rooms {
   Accounts accounts_;
   Peers peers_;
   Calls calls_;
+  const Inside inside_;
   Doors doors_;
   const std::unique_ptr<SessionTable> sessions_;
   Observers observers_;
@@ -185,7 +187,7 @@ void Server::Rooms::Configure(grpc::ServerBuilder& builder) {
   builder.RegisterService(&observer_service_);
   builder.RegisterService(&server_service_);
   builder.RegisterService(&reflection_service_);
-  InstallGate(builder, &peers_, &authority_, &calls_);
+  InstallGate(builder, &peers_, &authority_, &calls_, &inside_);
   doors_.Configure(builder);
 }
 

@@ -24,8 +24,6 @@ constexpr int kHighestNumber = 65536;
 // no room for it.
 constexpr std::size_t kUsualSweep = 2;
 constexpr std::size_t kFullSweep = 64;
-// What gRPC says of calls over an in-process channel, and of those alone.
-constexpr absl::string_view kInProcess = "unknown";
 
 absl::Status Unknown(absl::string_view peer, absl::string_view why) {
   return MakeError(absl::StatusCode::kUnauthenticated, EACCES, "PEER_UNKNOWN",
@@ -164,9 +162,6 @@ std::shared_ptr<Account> Peers::AccountOf(int number) {
 absl::StatusOr<Caller> Peers::Resolve(absl::string_view peer) {
   if (absl::StartsWith(peer, "ipv4:") || absl::StartsWith(peer, "ipv6:")) {
     return anonymous_tcp_;
-  }
-  if (peer == kInProcess) {
-    return this_process_;
   }
   int number = 0;
   if (absl::ConsumePrefix(&peer, "fd:") && absl::SimpleAtoi(peer, &number)) {

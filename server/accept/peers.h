@@ -58,9 +58,11 @@ class Peers {
 
   // The account of a connection that was just admitted under `number`.
   std::shared_ptr<Account> AccountOf(int number);
+  // Who is behind a call from within the process.
+  const Caller& this_process() const { return this_process_; }
 
-  // Who is behind a call, by its peer as gRPC says it: "fd:N" for what was
-  // admitted, an Internet address for TCP, "unknown" for an in-process channel.
+  // Who is behind a call from outside of the process, by its peer as gRPC says
+  // it: "fd:N" for what was admitted, an Internet address for TCP.
   //   Errors: UNAUTHENTICATED for anything else.
   absl::StatusOr<Caller> Resolve(absl::string_view peer);
 

@@ -16,8 +16,12 @@ namespace farpoll::server {
 class Gate final
     : public grpc::experimental::ServerInterceptorFactoryInterface {
  public:
-  Gate(Peers* peers, const Authority* authority, Calls* calls)
-      : peers_(*peers), authority_(*authority), calls_(*calls) {}
+  Gate(Peers* peers, const Authority* authority, Calls* calls,
+       const Inside* inside)
+      : peers_(*peers),
+        authority_(*authority),
+        calls_(*calls),
+        inside_(*inside) {}
 
   grpc::experimental::Interceptor* CreateServerInterceptor(
       grpc::experimental::ServerRpcInfo* call) override {
@@ -35,7 +39,9 @@ class Gate final
                                   absl::string_view method,
                                   absl::optional<Calls::Ticket>* ticket) {
     const std::string peer = context.peer();
-    absl::StatusOr<Caller> caller = peers_.Resolve(peer);
+    absl::StatusOr<Caller> caller = inside_.IsFromHere(peer, context)
+                                        ? peers_.this_process()
+                                        : peers_.Resolve(peer);
     if (!caller.ok()) {
       return caller.status();
     }
@@ -62,6 +68,7 @@ class Gate final
   Peers& peers_;
   const Authority& authority_;
   Calls& calls_;
+  const Inside& inside_;
   const Rules rules_;
 };
 
@@ -82,12 +89,13 @@ class ContextMaker final : public grpc::ContextAllocator {
 }  // namespace
 
 void InstallGate(grpc::ServerBuilder& builder, Peers* peers,
-                 const Authority* authority, Calls* calls) {
+                 const Authority* authority, Calls* calls,
+                 const Inside* inside) {
   builder.SetContextAllocator(std::make_unique<ContextMaker>());
   std::vector<
       std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>>
       gates;
-  gates.push_back(std::make_unique<Gate>(peers, authority, calls));
+  gates.push_back(std::make_unique<Gate>(peers, authority, calls, inside));
   builder.experimental().SetInterceptorCreators(std::move(gates));
 }
 

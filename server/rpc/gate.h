@@ -18,6 +18,7 @@
 #include "server/authority/authority.h"
 #include "server/policy/principal.h"
 #include "server/rpc/calls.h"
+#include "server/rpc/inside.h"
 
 namespace farpoll::server {
 
@@ -39,10 +40,10 @@ class CallContext final : public grpc::CallbackServerContext {
       absl::PermissionDeniedError("the gate did not see this call");
 };
 
-// Puts the gate in front of every service of `builder`. Borrows `peers`,
-// `authority` and `calls`.
+// Puts the gate in front of every service of `builder`. Borrows the others.
 void InstallGate(grpc::ServerBuilder& builder, Peers* peers,
-                 const Authority* authority, Calls* calls);
+                 const Authority* authority, Calls* calls,
+                 const Inside* inside);
 
 }  // namespace farpoll::server
 

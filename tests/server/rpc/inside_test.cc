@@ -1,0 +1,88 @@
+// tests/server/rpc/inside_test.cc: room: tests. Who is taken for this process.
+#include "server/rpc/inside.h"
+
+#include <grpcpp/grpcpp.h>
+#include <unistd.h>
+
+#include <memory>
+
+#include "farpoll/v1/server.grpc.pb.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "server/accept/peers.h"
+#include "server/authority/authority.h"
+#include "server/policy/policy.h"
+#include "server/rpc/convert.h"
+#include "server/rpc/gate.h"
+
+namespace farpoll::server {
+namespace {
+
+// Answers with what the gate found.
+class Probe final : public v1::ServerService::CallbackService {
+ public:
+  grpc::ServerUnaryReactor* GetServer(
+      grpc::CallbackServerContext* context,
+      const v1::GetServerRequest* /*request*/,
+      v1::GetServerResponse* response) override {
+    const absl::StatusOr<Principal>& caller = CallContext::CallerOf(context);
+    if (caller.ok()) {
+      response->set_version(caller->Key());
+    }
+    grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+    reactor->Finish(ToGrpc(caller.status()));
+    return reactor;
+  }
+};
+
+class InsideTest : public testing::Test {
+ protected:
+  InsideTest() {
+    grpc::ServerBuilder builder;
+    builder.RegisterService(&probe_);
+    InstallGate(builder, &peers_, &authority_, &inside_);
+    server_ = builder.BuildAndStart();
+  }
+
+  // Whom a call over `channel` is taken for; "" when it is refused.
+  static std::string CallerOver(const std::shared_ptr<grpc::Channel>& channel,
+                                const std::string& stamp = "") {
+    const auto stub = v1::ServerService::NewStub(channel);
+    grpc::ClientContext context;
+    if (!stamp.empty()) {
+      context.AddMetadata("farpoll-inside-bin", stamp);
+    }
+    v1::GetServerResponse response;
+    const grpc::Status status = stub->GetServer(&context, {}, &response);
+    EXPECT_TRUE(status.ok() ||
+                status.error_code() == grpc::StatusCode::UNAUTHENTICATED)
+        << status.error_message();
+    return response.version();
+  }
+  std::shared_ptr<grpc::Channel> Unstamped() {
+    return server_->InProcessChannel(grpc::ChannelArguments());
+  }
+
+  Peers peers_{10, IdentifyByKernel};
+  Authority authority_{
+      std::make_shared<Policy>(Policy::Default(Mode::kPrivate, geteuid())), {}};
+  Inside inside_;
+  Probe probe_;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+TEST_F(InsideTest, ACallOverItsChannelIsTheServersOwnUsers) {
+  EXPECT_EQ(CallerOver(inside_.ChannelTo(*server_)),
+            Principal::ThisProcess().Key());
+}
+
+// gRPC says "unknown" of each of these too.
+TEST_F(InsideTest, WhoIsUnknownWithoutTheSecretIsNobody) {
+  EXPECT_EQ(CallerOver(Unstamped()), "");
+  EXPECT_EQ(CallerOver(Unstamped(), "x"), "");
+  EXPECT_EQ(CallerOver(Unstamped(), std::string(16, 'x')), "");
+  EXPECT_EQ(CallerOver(Inside().ChannelTo(*server_)), "");
+}
+
+}  // namespace
+}  // namespace farpoll::server
