@@ -1,14 +1,17 @@
 #include "server/accept/listener.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -77,6 +80,52 @@ UniqueFd NewSocket(const Address& address) {
                          SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
 }
 
+// Holds the place of a Unix socket, by the locked file PATH.lock beside it,
+// from before it is seen whether somebody listens there until this process
+// does. A socket that is bound and not yet listened on looks like one that
+// nobody listens on any more: without the lock, two servers that start at once
+// would each remove the other's.
+class PlaceLock {
+ public:
+  //   Errors: as Listener::On; EADDRINUSE while another server holds it.
+  static absl::StatusOr<PlaceLock> On(const Address& address) {
+    const std::string path = absl::StrCat(address.unix_path, ".lock");
+    for (;;) {
+      UniqueFd file(open(path.c_str(),
+                         O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+                         S_IRUSR | S_IWUSR));
+      if (!file.valid()) {
+        return CannotListen(address, errno);
+      }
+      if (flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+        return CannotListen(address, errno == EWOULDBLOCK ? EADDRINUSE : errno);
+      }
+      struct stat mine {};
+      struct stat there {};
+      if (fstat(file.get(), &mine) == 0 && lstat(path.c_str(), &there) == 0 &&
+          mine.st_dev == there.st_dev && mine.st_ino == there.st_ino) {
+        return PlaceLock(std::move(file), path);
+      }
+      // Whoever held it has removed it meanwhile.
+    }
+  }
+  PlaceLock(PlaceLock&& other) noexcept = default;
+  PlaceLock& operator=(PlaceLock&&) = delete;
+  // Removes the file while it is still locked.
+  ~PlaceLock() {
+    if (file_.valid()) {
+      unlink(path_.c_str());
+    }
+  }
+
+ private:
+  PlaceLock(UniqueFd file, std::string path)
+      : file_(std::move(file)), path_(std::move(path)) {}
+
+  UniqueFd file_;
+  std::string path_;
+};
+
 // Makes way for a new socket, if what stands there is one that nobody listens
 // on. A file of another kind refuses connections just so; it stays.
 absl::Status RemoveStaleSocket(const Address& address) {
@@ -105,11 +154,20 @@ absl::Status RemoveStaleSocket(const Address& address) {
 }  // namespace
 
 absl::StatusOr<Listener> Listener::On(const Address& address, mode_t mode) {
-  if (address.is_unix()) {
-    if (const absl::Status free = RemoveStaleSocket(address); !free.ok()) {
-      return free;
-    }
+  if (!address.is_unix()) {
+    return Make(address, mode);
   }
+  const absl::StatusOr<PlaceLock> lock = PlaceLock::On(address);
+  if (!lock.ok()) {
+    return lock.status();
+  }
+  if (const absl::Status free = RemoveStaleSocket(address); !free.ok()) {
+    return free;
+  }
+  return Make(address, mode);
+}
+
+absl::StatusOr<Listener> Listener::Make(const Address& address, mode_t mode) {
   UniqueFd fd = NewSocket(address);
   SocketName name = NameOf(address);
   const int on = 1;

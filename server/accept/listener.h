@@ -17,7 +17,8 @@ class Listener {
  public:
   // Listens on `address`; its descriptor does not block. A Unix socket has
   // `mode` from its first moment on, and takes the place of one that nobody
-  // listens on any more.
+  // listens on any more; of servers that start at once one gets it. PATH.lock
+  // is there meanwhile.
   //   Errors: UNAVAILABLE (EADDRINUSE, EACCES, ENOENT, EEXIST for a file that
   //     is no socket, ...), naming the address.
   static absl::StatusOr<Listener> On(const Address& address,
@@ -33,6 +34,7 @@ class Listener {
   const Address& address() const { return address_; }
 
  private:
+  static absl::StatusOr<Listener> Make(const Address& address, mode_t mode);
   Listener(UniqueFd fd, Address address);
 
   UniqueFd fd_;

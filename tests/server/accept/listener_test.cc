@@ -2,18 +2,24 @@
 // reach them, what they take the place of, what they leave behind.
 #include "server/accept/listener.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <barrier>
 #include <cerrno>
 #include <fstream>
 #include <string>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/types/optional.h"
 #include "base/unique_fd.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -37,6 +43,17 @@ class ListenerTest : public testing::Test {
     struct stat status {};
     MustSucceed(stat(Unix().unix_path.c_str(), &status), "stat");
     return status.st_mode & 0777;
+  }
+
+  std::string LockPath() const { return Unix().unix_path + ".lock"; }
+
+  // Whether somebody listens on Unix().
+  bool IsReached() const {
+    const UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_un name{.sun_family = AF_UNIX, .sun_path = {}};
+    Unix().unix_path.copy(name.sun_path, sizeof(name.sun_path) - 1);
+    return connect(fd.get(), reinterpret_cast<const sockaddr*>(&name),
+                   sizeof(name)) == 0;
   }
 
   // A socket of somebody else's that listens on Unix(), or did.
@@ -103,6 +120,43 @@ TEST_F(ListenerTest, ASocketThatNobodyListensOnIsReplaced) {
   ASSERT_TRUE(Exists());
 
   EXPECT_THAT(Listener::On(Unix()), IsOk());
+}
+
+// Between bind(2) and listen(2) a socket looks like one that was left behind.
+TEST_F(ListenerTest, OfTwoThatStartAtOnceOneListensAndIsReached) {
+  for (int round = 0; round < 500; ++round) {
+    ListenThere();  // a stale one
+    std::barrier start(2);
+    std::vector<absl::optional<absl::StatusOr<Listener>>> made(2);
+    const auto listen_at_once = [&](std::size_t i) {
+      start.arrive_and_wait();
+      made[i].emplace(Listener::On(Unix()));
+    };
+    std::thread other(listen_at_once, 1);
+    listen_at_once(0);
+    other.join();
+
+    ASSERT_NE(made[0]->ok(), made[1]->ok()) << "in round " << round;
+    const absl::StatusOr<Listener>& loser = *made[made[0]->ok() ? 1 : 0];
+    EXPECT_THAT(loser.status(), HasErrno(EADDRINUSE));
+    ASSERT_TRUE(IsReached()) << "in round " << round;
+  }
+}
+
+TEST_F(ListenerTest, APlaceThatAnotherServerIsTakingIsTaken) {
+  const UniqueFd lock(
+      open(LockPath().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  MustSucceed(flock(lock.get(), LOCK_EX), "flock");
+
+  EXPECT_THAT(Listener::On(Unix()), HasErrno(EADDRINUSE));
+}
+
+TEST_F(ListenerTest, ALockThatWasLeftBehindIsNoObstacle) {
+  std::ofstream(LockPath()) << "";
+
+  EXPECT_THAT(Listener::On(Unix()), IsOk());
+
+  EXPECT_NE(access(LockPath().c_str(), F_OK), 0);
 }
 
 TEST_F(ListenerTest, AFileThatIsNoSocketIsLeftAlone) {
