@@ -32,6 +32,8 @@ absl::Status CheckFile(const std::string& path, int fd) {
   const char* expected = nullptr;
   if (!S_ISREG(status.st_mode)) {
     expected = "expected a regular file";
+  } else if (status.st_uid != 0 && status.st_uid != geteuid()) {
+    expected = "expected a file of the server's own user or of root";
   } else if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
     expected = "expected a file that its owner alone can write (chmod go-w)";
   } else if (status.st_size > static_cast<off_t>(kMostBytes)) {

@@ -151,10 +151,10 @@ absl::StatusOr<std::unique_ptr<Log>> OpenAuditLog(const Settings& settings) {
   return Log::ToFile(settings.audit_log, Log::Format::kJson, Log::Level::kInfo);
 }
 
-// What the service manager left open, for the session that the settings or the
-// configuration name; without one it stays open to no use.
-Inherited MakeInherited(const Settings& settings, const Policy& policy) {
-  Inherited inherited = TakeInherited();
+// Names the session of what the service manager left open, as the settings or
+// the configuration do; without one it stays open to no use.
+Inherited Name(Inherited inherited, const Settings& settings,
+               const Policy& policy) {
   if (!settings.inherit_session.empty()) {
     inherited.session = settings.inherit_session;
     inherited.owner = geteuid();
@@ -166,6 +166,9 @@ Inherited MakeInherited(const Settings& settings, const Policy& policy) {
 }
 
 int Serve(const Settings& settings) {
+  // Before anything is opened, which could get the number of one that is said
+  // to be inherited and is not there.
+  Inherited left_open = TakeInherited();
   const sigset_t signals = BlockSignals();  // before any thread starts
   RaiseDescriptorLimit();
   gpr_set_log_function(QuietGrpc);
@@ -177,7 +180,7 @@ int Serve(const Settings& settings) {
   if (!file.ok()) {
     return Fail(file.status(), kExitFailure);
   }
-  Inherited inherited = MakeInherited(settings, **policy);
+  Inherited inherited = Name(std::move(left_open), settings, **policy);
   Log log(settings.log_format, settings.log_level);
   const RealClock clock;
   AuditLog audit(*file == nullptr ? &log : file->get(), &log, &clock);

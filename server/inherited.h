@@ -25,6 +25,7 @@ struct Inherited {
 // Takes over the descriptors that LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES
 // speak of, and the variables too, so that no child takes them for its own. A
 // name that no handle may have, or that is there twice, is dropped.
+// To be called before anything else opens a descriptor.
 // Threads: changes the environment; before any other starts.
 Inherited TakeInherited();
 

@@ -209,15 +209,16 @@ absl::Status Server::Rooms::Listen(const std::vector<std::string>& listen,
     return MakeError(absl::StatusCode::kUnavailable, 0, "CANNOT_SERVE",
                      "server", "gRPC could not start");
   }
+  // Whoever comes in finds the server's own addresses closed to them.
+  addresses_ = doors_.addresses();
+  std::vector<std::string> own = passing_.addresses();
+  own.insert(own.end(), addresses_.begin(), addresses_.end());
+  authority_.SetOwnAddresses(own);
   absl::Status open = doors_.Open(grpc_server_.get());
   open.Update(passing_.Open());
   if (!open.ok()) {
     return open;
   }
-  addresses_ = doors_.addresses();
-  std::vector<std::string> own = passing_.addresses();
-  own.insert(own.end(), addresses_.begin(), addresses_.end());
-  authority_.SetOwnAddresses(own);
   for (const std::string& address : addresses_) {
     Say("server.listening", {{"address", address}});
   }

@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <fstream>
 #include <functional>
 #include <memory>
 #include <string>
@@ -223,6 +224,21 @@ TEST_F(RealUsersTest, AnotherUserIsNotUs) {
   grpc::ClientContext list_context;
   EXPECT_THAT(sessions->ListSessions(&list_context, {}, &list), Succeeds());
   EXPECT_THAT(list.sessions(), IsEmpty());
+}
+
+TEST_F(RealUsersTest, AConfigurationOfAnotherUserIsRefused) {
+  const std::string config = folder_.path() + "/config";
+  std::ofstream(config).flush();
+  MustSucceed(chmod(config.c_str(), 0600), "chmod");
+  const auto check = [&] {
+    return ChildProcess({std::getenv("FARPOLLD"), "--check-config", config})
+        .Wait();
+  };
+  EXPECT_EQ(check(), 0);
+
+  MustSucceed(chown(config.c_str(), kAda, kAda), "chown");
+
+  EXPECT_NE(check(), 0);
 }
 
 // ---- Running out.

@@ -707,6 +707,21 @@ TEST_F(FarpolldTest, InheritedDescriptorsAreHandlesOfTheirSession) {
   EXPECT_EQ(peer.Must(&Sessions::GetSession, "").session().streams(), 1);
 }
 
+// The service manager speaks of two, of which one is not there.
+TEST_F(FarpolldTest, NothingThatTheServerOpenedIsTakenForInherited) {
+  Pipe pipe;
+  ChildProcess server(
+      {"/bin/sh", "-c",
+       absl::StrCat("exec 3</proc/", getpid(), "/fd/", pipe.reader(),
+                    "; LISTEN_PID=$$ LISTEN_FDS=2 exec \"$0\" \"$@\""),
+       std::getenv("FARPOLLD"), UnixFlag(), "--inherit-session=boot",
+       "--audit-log=" + folder_.path() + "/audit"});
+  ASSERT_THAT(server.ReadLine(), HasSubstr("listening"));
+  Peer peer("unix:" + SocketPath(), "boot");
+
+  EXPECT_EQ(peer.Must(&Handles::ListHandles, "").handles_size(), 1);
+}
+
 TEST_F(FarpolldTest, WithoutPassingThereIsOneSocket) {
   Farpolld server({UnixFlag(), "--no-passing"});
   server.AwaitAddress();
