@@ -9,10 +9,12 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "base/errno_status.h"
 #include "client/connection.h"
 #include "client/convert.h"
 #include "client/pages.h"
+#include "client/server_trust.h"
 
 namespace farpoll::client {
 namespace {
@@ -62,6 +64,13 @@ absl::StatusOr<Client> Client::Connect(absl::string_view address,
     return MakeError(
         absl::StatusCode::kInvalidArgument, 0, "", address,
         absl::StrCat("'", address, "' is neither unix:PATH nor HOST:PORT"));
+  }
+  absl::string_view path = address;
+  if (absl::ConsumePrefix(&path, "unix:")) {
+    if (const absl::Status trusted = CheckSocket(std::string(path));
+        !trusted.ok()) {
+      return trusted;
+    }
   }
   return Client(std::make_shared<Connection>(
       grpc::CreateCustomChannel(std::string(address),

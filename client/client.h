@@ -65,7 +65,10 @@ class Client {
  public:
   // Prepares a connection to "unix:PATH" or "HOST:PORT", without encryption. It
   // is made by the first call, and made again when it was lost.
-  //   Errors: INVALID_ARGUMENT for an address of another form.
+  //   Errors: INVALID_ARGUMENT for an address of another form;
+  //     PERMISSION_DENIED (SERVER_NOT_TRUSTED) for a Unix socket that another
+  //     user than this one, root or its folder's owner made, or that everybody
+  //     can replace. It is looked at now and not again for each call.
   static absl::StatusOr<Client> Connect(absl::string_view address,
                                         const ClientOptions& options = {});
   // Uses a channel of the caller's, such as an in-process one.

@@ -13,6 +13,7 @@
 #include "absl/strings/strip.h"
 #include "base/descriptor_message.h"
 #include "base/errno_status.h"
+#include "client/server_trust.h"
 #include "client/status.h"
 
 namespace farpoll::client {
@@ -97,6 +98,10 @@ absl::StatusOr<PassingAnswer> CallPassing(const std::string& address,
   const absl::StatusOr<UniqueFd> socket = Connect(place, limit);
   if (!socket.ok()) {
     return socket.status();
+  }
+  if (const absl::Status trusted = CheckListener(socket->get(), place);
+      !trusted.ok()) {
+    return trusted;
   }
   const absl::Status sent =
       SendMessage(socket->get(), request.SerializeAsString(), descriptors);

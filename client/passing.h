@@ -23,8 +23,8 @@ struct PassingAnswer {
 // Sends `request` and `descriptors` to the server at `address` (of its gRPC
 // socket) and waits for the answer, `limit` at most.
 //   Errors: the server's; FAILED_PRECONDITION (NOT_LOCAL) when the address is
-//   no
-//     Unix socket; UNAVAILABLE when nobody answers; DEADLINE_EXCEEDED.
+//     no Unix socket; PERMISSION_DENIED (SERVER_NOT_TRUSTED, server_trust.h);
+//     UNAVAILABLE when nobody answers; DEADLINE_EXCEEDED.
 absl::StatusOr<PassingAnswer> CallPassing(const std::string& address,
                                           absl::Duration limit,
                                           const v1::PassingRequest& request,

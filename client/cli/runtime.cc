@@ -43,6 +43,9 @@ absl::StatusOr<Client*> Runtime::client() {
   } else {
     absl::StatusOr<Client> client =
         Client::Connect(settings_.address.value, options);
+    if (absl::IsPermissionDenied(client.status())) {
+      return client.status();
+    }
     if (!client.ok()) {
       return UsageError(absl::StrCat(client.status().message(), " (",
                                      settings_.address.origin, ")"));
