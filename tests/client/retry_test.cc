@@ -177,6 +177,22 @@ TEST_F(RetryTest, InUseIsAnEchoAlsoAfterAnAnswer) {
   EXPECT_TRUE(PauseAfter(retry, busy).has_value());
 }
 
+TEST_F(RetryTest, AResultEndsTheTimeThatInUseIsTakenForAnEcho) {
+  const absl::Status busy = MakeError(EBUSY, "WAIT_IN_PROGRESS", "selector",
+                                      "another wait is in progress");
+  Retry retry = Make({.first_pause = absl::Seconds(1),
+                      .longest_pause = absl::Seconds(1),
+                      .busy_patience = absl::Seconds(10)});
+  EXPECT_TRUE(PauseAfter(retry, kCut).has_value());
+  EXPECT_TRUE(PauseAfter(retry, busy).has_value());
+  retry.Succeeded();
+  clock_.Advance(absl::Minutes(1));
+
+  EXPECT_TRUE(PauseAfter(retry, busy).has_value());
+  clock_.Advance(absl::Seconds(10));
+  EXPECT_FALSE(PauseAfter(retry, busy).has_value());
+}
+
 TEST_F(RetryTest, WhatIsRefusedForGoodIsNotTriedAgain) {
   Retry retry = Make({});
   ASSERT_TRUE(PauseAfter(retry, kCut).has_value());

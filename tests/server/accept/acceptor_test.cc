@@ -149,6 +149,36 @@ TEST_F(AcceptorTest, WithoutASpareItPausesUntilThereIsOne) {
   }
 }
 
+// Otherwise the next full table would find nothing to refuse with.
+TEST_F(AcceptorTest, AfterAPauseTheSpareHasTheFirstFreeNumber) {
+  const UniqueFd before = ConnectTo(listener_.get());
+  AwaitAccepted(1);
+  const UniqueFd waiting = Unconnected();
+  {
+    const DescriptorLimit none(0);
+    Connect(waiting);
+    EXPECT_EQ(AwaitFull(), EMFILE);
+  }
+  // The spare's number is lost to somebody else; one other is free.
+  const UniqueFd thief(fcntl(0, F_DUPFD_CLOEXEC, 0));
+  const DescriptorLimit one(Used() + 1);
+
+  for (bool done = false; !done;) {
+    clock_.Advance(absl::Seconds(1));
+    reactor_->Poke();
+    reactor_->Fence();
+    MutexLock lock(&mutex_);
+    done = !full_.empty() || accepted_.size() > 1;
+  }
+
+  {
+    MutexLock lock(&mutex_);
+    ASSERT_EQ(accepted_.size(), 1u);
+    EXPECT_EQ(full_.front(), EMFILE);
+  }
+  EXPECT_TRUE(IsClosed(waiting));
+}
+
 TEST_F(AcceptorTest, NothingIsAcceptedAfterStop) {
   acceptor_->Stop();
   acceptor_->Stop();

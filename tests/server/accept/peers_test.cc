@@ -186,5 +186,23 @@ TEST(PeersTest, ManyClosedConnectionsMakeRoom) {
   }
 }
 
+// gRPC closes a connection and says nothing; whatever gets its number next is
+// no connection of ours.
+TEST(PeersTest, TheLimitDoesNotCountANumberThatAnotherSocketGot) {
+  ServerAccounts server({.max_connections = 1});
+  Peers peers(&server.accounts, IdentifyByKernel);
+  FdPair first = UnixPair(SOCK_STREAM);
+  FdPair second = UnixPair(SOCK_STREAM);
+  FdPair other = UnixPair(SOCK_STREAM);
+  absl::StatusOr<UniqueFd> one = peers.Admit(std::move(first.first));
+  ASSERT_THAT(one, IsOk());
+  const int number = one->get();
+  one->Reset();
+  const UniqueFd reused(
+      MustSucceed(dup3(other.first.get(), number, O_CLOEXEC), "dup3"));
+
+  EXPECT_THAT(peers.Admit(std::move(second.first)), IsOk());
+}
+
 }  // namespace
 }  // namespace farpoll::server
