@@ -130,12 +130,14 @@ absl::StatusOr<std::vector<v1::Registration>> Selector::Registrations() {
 }
 
 absl::StatusOr<std::vector<Event>> Selector::Poll(Timeout timeout,
-                                                  std::int32_t max_events) {
+                                                  std::int32_t max_events,
+                                                  bool take_over) {
   v1::PollRequest request;
   request.set_session(session_);
   *request.mutable_selector() = ref_;
   request.set_max_events(max_events);
   request.set_with_names(true);
+  request.set_take_over(take_over);
   const auto wire_timeout = ToProto(timeout);
   if (!wire_timeout.ok()) {
     return wire_timeout.status();

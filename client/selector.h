@@ -75,10 +75,14 @@ class Selector {
   // All registrations, in order of registration.
   absl::StatusOr<std::vector<v1::Registration>> Registrations();
 
-  // Waits once. Events carry names; none after a timeout.
-  //   Errors: FAILED_PRECONDITION (EBUSY: another wait is in progress; CLOSED).
+  // Waits once. Events carry names; none after a timeout. Beside another wait a
+  // zero timeout looks once and takes nothing. `take_over` ends that wait,
+  // which gets ABORTED (TAKEN_OVER).
+  //   Errors: FAILED_PRECONDITION (EBUSY: another wait is in progress; CLOSED);
+  //     ABORTED (TAKEN_OVER).
   absl::StatusOr<std::vector<Event>> Poll(Timeout timeout = Timeout::Forever(),
-                                          std::int32_t max_events = 0);
+                                          std::int32_t max_events = 0,
+                                          bool take_over = false);
   // kevent(2) on a KQUEUE selector: applies `changes` in order, then waits for
   // events, `max_events` at most; none after a timeout. A change that fails, or
   // asks for a receipt, becomes an event with ev::kError and the errno in data,

@@ -62,7 +62,8 @@ std::string HintFor(const absl::Status& status, const ErrorDetail& detail) {
     case EPIPE:
       return "the other end is closed: nobody will ever read this";
     case EBUSY:
-      return "a selector takes one wait at a time; make another selector";
+      return "a selector takes one wait at a time; make another selector, or "
+             "poll with --take-over";
     default:
       break;
   }

@@ -18,6 +18,11 @@ namespace {
 // Reported whether asked for or not.
 constexpr Events kUnasked = kError | kHangup | kInvalid;
 
+struct Arguments {
+  std::vector<std::string> what;
+  bool take_over = false;
+};
+
 // One row of the answer: what poll(2) calls a pollfd.
 struct PollEntry {
   Spec asked;
@@ -97,12 +102,13 @@ absl::Status PollEntries(Runtime& run, Session& session,
   return ShowEntries(run, entries);
 }
 
-absl::Status PollSelector(Runtime& run, Selector selector) {
+absl::Status PollSelector(Runtime& run, Selector selector, bool take_over) {
   const auto registrations = selector.Registrations();
   if (!registrations.ok()) {
     return registrations.status();
   }
-  const auto events = selector.Poll(run.timeout_or(Timeout::Forever()));
+  const auto events =
+      selector.Poll(run.timeout_or(Timeout::Forever()), 0, take_over);
   if (!events.ok()) {
     return events.status();
   }
@@ -121,8 +127,12 @@ absl::Status PollSelector(Runtime& run, Selector selector) {
   return ShowEntries(run, entries);
 }
 
-absl::Status Run(Runtime& run, const std::vector<std::string>& what) {
+absl::Status Run(Runtime& run, const Arguments& arguments) {
+  const std::vector<std::string>& what = arguments.what;
   const bool selector = what.size() == 1 && !absl::StrContains(what[0], ':');
+  if (arguments.take_over && !selector) {
+    return UsageError("--take-over goes with a selector");
+  }
   std::vector<PollEntry> entries;
   for (const std::string& text : what) {
     if (selector) {
@@ -142,16 +152,19 @@ absl::Status Run(Runtime& run, const std::vector<std::string>& what) {
   if (!session.ok()) {
     return session.status();
   }
-  return selector ? PollSelector(run, (*session)->AttachSelector(what[0]))
+  return selector ? PollSelector(run, (*session)->AttachSelector(what[0]),
+                                 arguments.take_over)
                   : PollEntries(run, **session, std::move(entries));
 }
 
 Action Declare(Command command) {
-  const auto what = std::make_shared<std::vector<std::string>>();
-  command.Add("WHAT", *what, "HANDLE:BITS..., or one selector")
+  const auto arguments = std::make_shared<Arguments>();
+  command.Add("WHAT", arguments->what, "HANDLE:BITS..., or one selector")
       .Type("SPEC")
       .Required();
-  return [what](Runtime& run) { return Run(run, *what); };
+  command.AddFlag("--take-over", arguments->take_over,
+                  "end the wait that is in progress on the selector");
+  return [arguments](Runtime& run) { return Run(run, *arguments); };
 }
 
 }  // namespace
@@ -165,7 +178,9 @@ Verb PollVerb() {
   farpoll poll sel --timeout 0       # what is registered with a selector
 )",
           "An unknown handle returns NVAL instead of failing. Nothing ready "
-          "within --timeout exits 124.",
+          "within --timeout exits 124.\nA selector takes one wait at a time. "
+          "Beside another one, --timeout 0 looks without taking\nanything; "
+          "--take-over ends it.",
           &Declare};
 }
 

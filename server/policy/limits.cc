@@ -132,6 +132,9 @@ constexpr LimitField kFields[] = {
     {"min_progress_ms", &Limits::min_progress_ms, 1, kYearMs,
      "shortest interval of progress notices that a Wait may ask for, in "
      "milliseconds"},
+    {"busy_patience_ms", &Limits::busy_patience_ms, 0, kYearMs,
+     "how long a Poll waits for another wait on its selector to end, in "
+     "milliseconds, before it is refused"},
     {"max_changes", &Limits::max_changes, 1, 16384,
      "items in one Register, Modify, Unregister or WaitRequest"},
     {"max_observed_closed", &Limits::max_observed_closed, 1, kMostObjects,

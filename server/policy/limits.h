@@ -54,6 +54,7 @@ struct Limits {
   std::int64_t max_unacked_bytes = 1 << 20;
   std::int64_t max_batch_delay_ms = 1000;
   std::int64_t min_progress_ms = 100;
+  std::int64_t busy_patience_ms = 500;
   std::int64_t max_changes = 1000;
   std::int64_t max_observed_closed = 4096;
   std::int64_t default_ttl_ms = 60'000;

@@ -105,7 +105,8 @@ absl::Status PollCall::Begin(SessionTable& table, const Principal& caller,
                            .max_events = request.max_events(),
                            .timeout = *timeout,
                            .with_names = request.with_names(),
-                           .single = true},
+                           .single = true,
+                           .take_over = request.take_over()},
       std::static_pointer_cast<WaitSink>(shared_from_this()));
   if (wait.ok()) {
     wait_ = *wait;

@@ -355,6 +355,8 @@ void WaitStream::Pump() {
       return;
     }
   }
+  // Who hears of the end may wait on the same selectors at once.
+  lanes_.EndWaits();
   absl::Status status;
   {
     MutexLock lock(&mu_);

@@ -231,7 +231,10 @@ class Session : public std::enable_shared_from_this<Session> {
   };
 
   // Begins a wait; it holds the lease. `sink` is kept weakly. Nothing is
-  // reported before the first TakeResult().
+  // reported before the first TakeResult(). A `single` one that finds another
+  // in progress, and does not take over, looks once without taking anything
+  // when its timeout is zero. Otherwise it waits for the other one's end, and
+  // after busy_patience_ms its sink is told EBUSY by OnEnded.
   //   Errors: NOT_FOUND; those of Waiter::Begin and CheckTimeout;
   //     INVALID_ARGUMENT (LIMIT_EVENTS, LIMIT_BATCH_DELAY,
   //     LIMIT_PROGRESS_INTERVAL); RESOURCE_EXHAUSTED (LIMIT_SESSION_STREAMS).
@@ -421,6 +424,9 @@ class Session : public std::enable_shared_from_this<Session> {
                                            const WaitRequest& request,
                                            std::weak_ptr<WaitSink> sink)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // What the waiter is to do for a request whose timeout was judged.
+  WaitOptions OptionsOf(const WaitRequest& request,
+                        absl::Duration timeout) const;
   // Null when the wait is over.
   Wait* FindWait(StreamId id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   SelectorEntry& SelectorOf(const Wait& wait)
@@ -436,6 +442,15 @@ class Session : public std::enable_shared_from_this<Session> {
   void AddWaiters(const SelectorEntry& entry, Wakeups* sinks)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void EndWaitLocked(StreamId id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // ---- Polls beside a wait in progress. (session_polls.cc)
+  void BeginBeside(SelectorEntry& entry, Wait& wait, const WaitOptions& options)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // No wait is in progress any more: begins the Poll that waited longest.
+  void BeginNextPoll(SelectorEntry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Ends the Polls that have waited too long, and returns who is to be told.
+  std::vector<std::weak_ptr<StreamSink>> DropLatePolls(SelectorEntry& entry)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  Result LookBeside(const Wait& wait) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Forgets a wait, with its timer and its hold on the lease; null when it is
   // over.
   std::unique_ptr<Wait> DropWait(StreamId id)

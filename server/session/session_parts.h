@@ -27,6 +27,7 @@ struct Session::SelectorEntry {
   std::int64_t weak_taken = 0;
   Reactor::WatchId watch = 0;      // of the source's descriptor
   StreamId wait = 0;               // the wait in progress, or 0
+  std::vector<StreamId> polls;     // Polls beside that wait, in order
   std::vector<StreamId> controls;  // a kqueue's Control calls in progress
 };
 
@@ -68,6 +69,11 @@ struct Session::Wait {
   bool control = false;
   std::size_t max_events = 0;
   MonotonicTime deadline = kNever;
+  // Of a Poll beside a wait in progress: it looks once, or it begins so when
+  // that wait ends. It is refused when that comes after `deadline`.
+  bool looks = false;
+  absl::optional<WaitOptions> queued;
+  MonotonicTime asked_at;
 };
 
 }  // namespace farpoll::server

@@ -144,6 +144,9 @@ absl::StatusOr<std::vector<SelectorInfo>> Session::ListSelectors(
 void Session::EraseSelector(std::int64_t id) {
   const auto it = selectors_.find(id);
   SelectorEntry& entry = *it->second;
+  while (!entry.polls.empty()) {
+    EndWaitLocked(entry.polls.back());
+  }
   if (entry.wait != 0) {
     EndWaitLocked(entry.wait);
   }

@@ -30,7 +30,8 @@ absl::StatusOr<StreamId> Session::BeginWait(const WaitRequest& request,
     if (!entry.ok()) {
       return entry.status();
     }
-    if (const Wait* const before = FindWait((*entry)->wait)) {
+    const Wait* const before = FindWait((*entry)->wait);
+    if (before != nullptr && request.take_over) {
       displaced.push_back(before->sink);
     }
     begun = BeginWaitLocked(**entry, request, std::move(sink));
@@ -47,7 +48,6 @@ absl::StatusOr<StreamId> Session::BeginWait(const WaitRequest& request,
 absl::StatusOr<StreamId> Session::BeginWaitLocked(
     SelectorEntry& entry, const WaitRequest& request,
     std::weak_ptr<WaitSink> sink) {
-  const Limits& limits = *context_.limits;
   if (request.single) {  // a Poll: a kqueue has Control for that
     if (const absl::Status fits = CheckIsKqueue(entry, false); !fits.ok()) {
       return fits;
@@ -67,29 +67,20 @@ absl::StatusOr<StreamId> Session::BeginWaitLocked(
   if (!id.ok()) {
     return id;
   }
-  const auto asked = static_cast<std::size_t>(
-      request.max_events == 0 ? limits.max_events : request.max_events);
-  const auto unacked = static_cast<std::size_t>(limits.max_unacked_events);
-  // The one result of a Poll is not kept, and is sent whole.
-  const std::size_t max_events =
-      request.single
-          ? asked
-          : std::min(asked, std::max<std::size_t>(unacked / kResultShare, 1));
+  const WaitOptions options = OptionsOf(request, *timeout);
+  auto wait = std::make_unique<Wait>();
+  wait->id = *id;
+  wait->selector_id = entry.id;
+  wait->sink = std::move(sink);
+  wait->single = request.single;
+  wait->with_names = request.with_names;
+  if (request.single && entry.wait != 0 && !request.take_over) {
+    BeginBeside(entry, *wait, options);
+    waits_.emplace(*id, std::move(wait));
+    return id;
+  }
   const absl::Status begun = entry.waiter->Begin(
-      WaitOptions{
-          .credits = request.credits,
-          .max_credits = limits.max_credits,
-          .max_events = max_events,
-          .max_unacked_events = request.single ? max_events : unacked,
-          .max_result_bytes = request.single ? 0 : limits.max_result_bytes,
-          .max_unacked_bytes = limits.max_unacked_bytes,
-          .timeout = *timeout,
-          .batch_delay = request.batch_delay,
-          .progress_interval =
-              request.progress_interval.value_or(absl::InfiniteDuration()),
-          .take_over = request.take_over,
-          .resume_after = request.resume_after},
-      context_.clock->Now(),
+      options, context_.clock->Now(),
       [this](std::int64_t handle_id)
           ABSL_NO_THREAD_SAFETY_ANALYSIS { return TargetOf(handle_id); });
   if (!begun.ok()) {
@@ -98,15 +89,35 @@ absl::StatusOr<StreamId> Session::BeginWaitLocked(
   }
   DropWait(entry.wait);  // taken over
   TellReturned(*entry.waiter);
-  auto wait = std::make_unique<Wait>();
-  wait->id = *id;
-  wait->selector_id = entry.id;
-  wait->sink = std::move(sink);
-  wait->single = request.single;
-  wait->with_names = request.with_names;
   waits_.emplace(*id, std::move(wait));
   entry.wait = *id;
   return id;
+}
+
+WaitOptions Session::OptionsOf(const WaitRequest& request,
+                               absl::Duration timeout) const {
+  const Limits& limits = *context_.limits;
+  const auto asked = static_cast<std::size_t>(
+      request.max_events == 0 ? limits.max_events : request.max_events);
+  const auto unacked = static_cast<std::size_t>(limits.max_unacked_events);
+  // The one result of a Poll is not kept, and is sent whole.
+  const std::size_t max_events =
+      request.single
+          ? asked
+          : std::min(asked, std::max<std::size_t>(unacked / kResultShare, 1));
+  return WaitOptions{
+      .credits = request.credits,
+      .max_credits = limits.max_credits,
+      .max_events = max_events,
+      .max_unacked_events = request.single ? max_events : unacked,
+      .max_result_bytes = request.single ? 0 : limits.max_result_bytes,
+      .max_unacked_bytes = limits.max_unacked_bytes,
+      .timeout = timeout,
+      .batch_delay = request.batch_delay,
+      .progress_interval =
+          request.progress_interval.value_or(absl::InfiniteDuration()),
+      .take_over = request.take_over,
+      .resume_after = request.resume_after};
 }
 
 absl::Status Session::CheckRoom(std::int64_t max_events) const {
@@ -154,6 +165,12 @@ Session::SelectorEntry& Session::SelectorOf(const Wait& wait) {
 }
 
 absl::optional<Result> Session::TakeLocked(Wait& wait) {
+  if (wait.looks) {
+    return LookBeside(wait);
+  }
+  if (wait.queued.has_value()) {
+    return absl::nullopt;
+  }
   Waiter& waiter = *SelectorOf(wait).waiter;
   const MonotonicTime now = context_.clock->Now();
   absl::optional<Result> result = wait.control  ? TakeControl(wait)
@@ -184,14 +201,17 @@ void Session::Arm(Wait& wait) {
 
 void Session::OnSelectorReady(std::int64_t selector_id) {
   Wakeups wakeups;
+  std::vector<std::weak_ptr<StreamSink>> refused;
   {
     MutexLock lock(&mu_);
     const auto it = selectors_.find(selector_id);
     if (it == selectors_.end()) {
       return;
     }
+    refused = DropLatePolls(*it->second);
     AddWaiters(*it->second, &wakeups);
   }
+  TellEnded(refused, WaitInProgress());
   Wake(wakeups);
 }
 
@@ -199,8 +219,10 @@ void Session::AddWaiters(const SelectorEntry& entry, Wakeups* sinks) {
   if (const Wait* wait = FindWait(entry.wait)) {
     sinks->push_back(wait->sink);
   }
-  for (const StreamId id : entry.controls) {
-    sinks->push_back(FindWait(id)->sink);
+  for (const auto* const others : {&entry.polls, &entry.controls}) {
+    for (const StreamId id : *others) {
+      sinks->push_back(FindWait(id)->sink);
+    }
   }
 }
 
@@ -306,12 +328,13 @@ void Session::EndWaitLocked(StreamId wait_id) {
     return;
   }
   SelectorEntry& entry = SelectorOf(*wait);
-  if (wait->control) {
-    entry.controls.erase(
-        std::find(entry.controls.begin(), entry.controls.end(), wait_id));
-  } else {
+  if (wait_id == entry.wait) {
     entry.wait = 0;
     entry.waiter->End();
+    BeginNextPoll(entry);
+  } else {
+    auto& others = wait->control ? entry.controls : entry.polls;
+    others.erase(std::find(others.begin(), others.end(), wait_id));
   }
   if (entry.hidden) {
     EraseSelector(entry.id);
@@ -319,6 +342,9 @@ void Session::EndWaitLocked(StreamId wait_id) {
 }
 
 void Session::GiveBack(const Reference& selector, const Result& result) {
+  if (result.looked) {
+    return;
+  }
   Wakeups wakeups;
   {
     MutexLock lock(&mu_);

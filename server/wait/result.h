@@ -58,6 +58,7 @@ struct Result {
   std::vector<TakenKevent> kevents;
   bool timed_out = false;
   bool notice = false;  // of progress: all up to `sequence` was sent
+  bool looked = false;  // it took nothing, so nothing of it can be given back
   MonotonicTime sampled_at;
   // Bytes that its events take along, and how many may at most, by its own of
   // the last event more; 0: none take any along.

@@ -97,6 +97,11 @@ class Selector final : public Source {
   }
   void VisitRegistrations(Visit visit) const override;
   void Collect(std::size_t max_events, Result* result) override;
+  // Adds what the level-triggered registrations report now, in order of
+  // registration, and changes nothing. What is reported once, as edges,
+  // one-shots and NVAL are, is left to Collect(). (selector_look.cc)
+  //   Errors: those of poll(2).
+  absl::Status Look(std::size_t max_events, Result* result) const;
   void SetQuiet(bool quiet, const std::vector<Result>& standing) override;
   void Acknowledge(const Result& result) override;
   void Restore(const Result& result, TargetOf target_of) override;

@@ -44,11 +44,15 @@ absl::Status CheckCredits(std::int64_t credits, std::int64_t used,
 
 }  // namespace
 
+absl::Status WaitInProgress() {
+  return MakeError(EBUSY, "WAIT_IN_PROGRESS", "selector",
+                   "another wait is in progress on this selector");
+}
+
 absl::Status Waiter::Begin(const WaitOptions& options, MonotonicTime now,
                            TargetOf target_of) {
   if (active_ && !options.take_over) {
-    return MakeError(EBUSY, "WAIT_IN_PROGRESS", "selector",
-                     "another wait is in progress on this selector");
+    return WaitInProgress();
   }
   const std::int64_t seen = options.resume_after.value_or(last_sequence_);
   if (seen < 0 || seen > last_sequence_) {

@@ -24,6 +24,9 @@
 
 namespace farpoll::server {
 
+// EBUSY: a selector has a wait in progress, and takes one at a time.
+absl::Status WaitInProgress();
+
 struct WaitOptions {
   std::int64_t credits = 1;  // at the start
   // Credits, and results sent but not acknowledged, together.

@@ -556,6 +556,20 @@ class CliTest(CliCase):
         first = self.start("wait", "sel", "--follow", "--no-headers")
         first.line()
         self.assertIn("EBUSY", self.fails(73, "wait", "sel"))
+        self.fails(124, "poll", "sel", "--timeout", "0")  # the edge was told
+
+    def test_poll_looks_beside_a_wait_and_takes_it_over(self):
+        self.ok("pipe", "in", "out")
+        self.ok("register", "sel", "out:w")
+        first = self.start("wait", "sel", "--follow", "--no-headers")
+        first.line()
+        self.assertIn("OUT", self.ok("poll", "sel", "--timeout", "0"))
+        first.line()
+        self.assertIn("OUT", self.ok("poll", "sel", "--take-over"))
+        code, error = first.end()
+        self.assertEqual(code, 74)
+        self.assertIn("TAKEN_OVER", error)
+        self.fails(2, "poll", "out:w", "--take-over")
 
     # ---- Output, errors, usage.
 

@@ -20,6 +20,8 @@
 namespace farpoll {
 namespace {
 
+constexpr int kRounds = 200;
+
 // A pipe "in"/"out" and a POLL selector "poll" with "in" registered.
 class Faults : public ServerTest {
  protected:
@@ -93,18 +95,65 @@ TEST_P(Faults, ASecondPollIsRefusedAndTheFirstUnharmed) {
   auto first = Start(&Selectors::Poll, "selector { name: 'poll' }");
   AwaitStreams(1);
 
-  for (const char* const timeout : {"", "timeout { }"}) {
+  for (const char* const timeout : {"", "timeout { nanos: 1 }"}) {
     EXPECT_THAT(
         peer().Call(&Selectors::Poll,
                     absl::StrCat("selector { name: 'poll' } ", timeout)),
         Fails(grpc::FAILED_PRECONDITION, "EBUSY", "WAIT_IN_PROGRESS"));
   }
+  EXPECT_EQ(peer().Poll("poll", absl::ZeroDuration()), "");  // it looks
   WaitStream wait(peer(), "poll");
   EXPECT_THAT(wait.Finish(),
               Fails(grpc::FAILED_PRECONDITION, "EBUSY", "WAIT_IN_PROGRESS"));
 
   peer().Write("out", "x");
   EXPECT_THAT(first.get(), Succeeds());
+}
+
+// A client that has heard of its wait's end is free to wait again.
+TEST_P(Faults, APollAfterACancelledPollIsNotRefused) {
+  for (int i = 0; i < kRounds; ++i) {
+    grpc::ClientContext context;
+    std::future<grpc::Status> cancelled = std::async(std::launch::async, [&] {
+      return peer()
+          .CallIn(context, kPatience, &Selectors::Poll,
+                  "selector { name: 'poll' }")
+          .status;
+    });
+    Await([&] { return peer().Waiting("poll"); }, "the Poll is on");
+    context.TryCancel();
+    ASSERT_EQ(cancelled.get().error_code(), grpc::CANCELLED);
+
+    ASSERT_THAT(peer().Call(&Selectors::Poll,
+                            "selector { name: 'poll' } timeout { nanos: 1 }"),
+                Succeeds())
+        << "round " << i;
+  }
+}
+
+TEST_P(Faults, APollAfterAWaitThatEndedIsNotRefused) {
+  peer().Write("out", "x");
+  for (int i = 0; i < kRounds; ++i) {
+    WaitStream wait(peer(), "poll");
+    wait.AwaitOpen();
+    wait.HalfClose();
+    ASSERT_THAT(wait.Finish(), Succeeds());
+
+    ASSERT_EQ(peer().Poll("poll", kPatience), "in:1") << "round " << i;
+  }
+}
+
+TEST_P(Faults, APollTakesTheSelectorOver) {
+  peer().Write("out", "x");
+  WaitStream wait(peer(), "poll");
+  ASSERT_EQ(wait.Next(1), "in:1");
+
+  EXPECT_EQ(Seen(peer().Must(
+                &Selectors::Poll,
+                "selector { name: 'poll' } with_names: true take_over: true")),
+            "in:1");
+
+  EXPECT_THAT(wait.Finish(), Fails(grpc::ABORTED, "EBUSY", "TAKEN_OVER"));
 }
 
 // ---- Clients that vanish.
@@ -262,8 +311,8 @@ TEST_P(Quotas, TenThousandHandlesOverTheQuota) {
         const auto answer = peer().Call(&Handles::CreatePipe, "");
         if (!answer.status.ok()) {
           ++count;
-          EXPECT_THAT(answer,
-                      Fails(grpc::RESOURCE_EXHAUSTED, "", "LIMIT_HANDLES"));
+          EXPECT_THAT(answer, Fails(grpc::RESOURCE_EXHAUSTED, "EMFILE",
+                                    "LIMIT_HANDLES"));
           EXPECT_EQ(InfoOf(answer.status).subject(), "server");
         }
       }

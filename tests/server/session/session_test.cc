@@ -20,6 +20,9 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
+using testing::UnorderedElementsAre;
+
+const absl::Duration kPatience = absl::Milliseconds(Limits().busy_patience_ms);
 
 class OneSessionTest : public SessionTest {
  protected:
@@ -174,6 +177,157 @@ TEST_F(OneSessionTest, ASecondWaitOnASelectorIsRefused) {
   EXPECT_EQ(session_->Info().streams, 1u);
   PutByte();
   EXPECT_THAT(Take(wait), ElementsAre(kIn));
+}
+
+// ---- Polls beside a wait.
+
+TEST_F(OneSessionTest, APollBesideAWaitBeginsWhenThatEnds) {
+  const StreamId wait = Wait();
+  const StreamId poll = Wait(/*single=*/true);
+  PutByte();
+  ASSERT_FALSE(session_->TakeResult(poll).has_value());
+  const int woken = Woken();
+
+  session_->EndWait(wait);
+
+  EXPECT_GT(Woken(), woken);
+  EXPECT_THAT(Take(poll), ElementsAre(kIn));
+  EXPECT_EQ(session_->Info().streams, 0u);
+}
+
+TEST_F(OneSessionTest, PollsBesideAWaitBeginInTurn) {
+  const StreamId wait = Wait();
+  const StreamId first = Wait(/*single=*/true);
+  const StreamId second = Wait(/*single=*/true);
+  PutByte();
+  session_->EndWait(wait);
+
+  ASSERT_FALSE(session_->TakeResult(second).has_value());
+  EXPECT_THAT(Take(first), ElementsAre(kIn));
+  EXPECT_THAT(Take(second), ElementsAre(kIn));
+}
+
+TEST_F(OneSessionTest, APollBesideAWaitIsRefusedWhenThatGoesOn) {
+  const StreamId wait = Wait();
+  const StreamId poll = Wait(/*single=*/true);
+
+  Advance(kPatience - absl::Nanoseconds(1));
+  ASSERT_THAT(sink_->ended(), IsEmpty());
+  Advance(absl::Nanoseconds(1));
+
+  ASSERT_THAT(sink_->ended(), SizeIs(1));
+  EXPECT_THAT(sink_->ended()[0], HasErrno(EBUSY));
+  EXPECT_EQ(session_->Info().streams, 1u);
+  EXPECT_FALSE(session_->TakeResult(poll).has_value());
+  PutByte();
+  EXPECT_THAT(Take(wait), ElementsAre(kIn));
+}
+
+TEST_F(OneSessionTest, APollBesideAWaitIsRefusedAfterItsOwnTimeout) {
+  Wait();
+  Wait(/*single=*/true, absl::Milliseconds(1));
+
+  Advance(absl::Milliseconds(1));
+
+  ASSERT_THAT(sink_->ended(), SizeIs(1));
+  EXPECT_THAT(sink_->ended()[0], HasErrno(EBUSY));
+}
+
+TEST_F(OneSessionTest, TheTimeoutOfAPollThatWaitedRunsFromItsRequest) {
+  const StreamId wait = Wait();
+  const StreamId poll = Wait(/*single=*/true, absl::Seconds(1));
+  Advance(kPatience / 2);
+  session_->EndWait(wait);
+  ASSERT_FALSE(session_->TakeResult(poll).has_value());
+
+  Advance(absl::Seconds(1) - kPatience / 2 - absl::Nanoseconds(1));
+  ASSERT_FALSE(session_->TakeResult(poll).has_value());
+  Advance(absl::Nanoseconds(1));
+
+  EXPECT_TRUE(session_->TakeResult(poll)->result.timed_out);
+}
+
+TEST_F(OneSessionTest, APollOfNoTimeLooksBesideAWaitAndTakesNothing) {
+  Register("out", kOut, Trigger::kOneShot);
+  PutByte();
+  const StreamId wait = Wait();
+
+  EXPECT_THAT(Take(Wait(/*single=*/true, absl::ZeroDuration())),
+              ElementsAre(kIn));
+
+  EXPECT_EQ(session_->Info().streams, 1u);
+  EXPECT_THAT(Take(wait), UnorderedElementsAre(kIn, kOut));
+}
+
+// What a look saw is not the waiter's to give back.
+TEST_F(OneSessionTest, ALookThatIsLostChangesNothing) {
+  PutByte();
+  const StreamId wait = Wait();
+  const auto seen =
+      session_->TakeResult(Wait(/*single=*/true, absl::ZeroDuration()));
+  ASSERT_TRUE(seen.has_value());
+  ASSERT_THAT(Take(wait), ElementsAre(kIn));
+  ASSERT_THAT(session_->CloseHandle({.name = "in"}), IsOk());
+
+  session_->GiveBack({.name = "poll"}, seen->result);
+
+  ASSERT_THAT(session_->Grant(wait, 1, 1), IsOk());
+  EXPECT_THAT(Take(wait), ElementsAre(kInvalid));
+}
+
+TEST_F(OneSessionTest, ALookReportsWhatItsSelectorsKindDoes) {
+  ASSERT_THAT(session_->CreateSelector(SelectorKind::kDefault, "poll2"),
+              IsOk());
+  const Change change{.kind = Change::Kind::kRegister,
+                      .handle = {.name = "in"},
+                      .interest = {.events = kIn}};
+  ASSERT_THAT(session_->Apply({.name = "poll2"}, {change}), IsOk());
+  ASSERT_THAT(session_->BeginWait({.selector = {.name = "poll2"}}, sink_),
+              IsOk());
+  ASSERT_THAT(session_->CloseHandle({.name = "out"}), IsOk());
+
+  EXPECT_THAT(Take(*session_->BeginWait({.selector = {.name = "poll2"},
+                                         .timeout = absl::ZeroDuration(),
+                                         .single = true},
+                                        sink_)),
+              ElementsAre(kIn));  // a hang-up
+}
+
+TEST_F(OneSessionTest, APollTakesAWaitOver) {
+  const StreamId wait = Wait();
+
+  const auto poll = session_->BeginWait(
+      {.selector = {.name = "poll"}, .single = true, .take_over = true},
+      std::make_shared<NotingSink>());
+
+  ASSERT_THAT(poll, IsOk());
+  ASSERT_THAT(sink_->ended(), SizeIs(1));
+  EXPECT_EQ(ReasonOf(sink_->ended()[0]), "TAKEN_OVER");
+  EXPECT_FALSE(session_->TakeResult(wait).has_value());
+  PutByte();
+  EXPECT_THAT(Take(*poll), ElementsAre(kIn));
+}
+
+TEST_F(OneSessionTest, ClosingTheSelectorEndsThePollsBesideItsWait) {
+  Wait();
+  Wait(/*single=*/true);
+  const StreamId look = Wait(/*single=*/true, absl::ZeroDuration());
+
+  ASSERT_THAT(session_->CloseSelector({.name = "poll"}), IsOk());
+
+  ASSERT_THAT(sink_->ended(), SizeIs(3));
+  EXPECT_THAT(sink_->ended(), testing::Each(IsClosedError()));
+  EXPECT_FALSE(session_->TakeResult(look).has_value());
+  EXPECT_EQ(session_->Info().streams, 0u);
+}
+
+TEST_F(OneSessionTest, TheEndOfASessionTellsThePollsBesideAWaitOnce) {
+  Wait();
+  Wait(/*single=*/true);
+
+  session_->End(absl::CancelledError("the test ends it"));
+
+  EXPECT_THAT(sink_->ended(), SizeIs(2));
 }
 
 TEST_F(OneSessionTest, ASingleWaitIsOverWithItsResult) {
