@@ -26,14 +26,14 @@ const absl::Duration kPatience = absl::Milliseconds(Limits().busy_patience_ms);
 
 class OneSessionTest : public SessionTest {
  protected:
-  OneSessionTest() { Furnish(); }
+  void SetUp() override { Furnish(); }
 
   // A session with a pipe "in"/"out" and a selector "poll" on "in".
   void Furnish() {
     session_ = Make();
-    EXPECT_THAT(session_->CreatePipe("in", "out", 0), IsOk());
-    EXPECT_THAT(session_->CreateSelector(SelectorKind::kPoll, "poll"), IsOk());
-    Register("in", kIn);
+    ASSERT_THAT(session_->CreatePipe("in", "out", 0), IsOk());
+    ASSERT_THAT(session_->CreateSelector(SelectorKind::kPoll, "poll"), IsOk());
+    ASSERT_NO_FATAL_FAILURE(Register("in", kIn));
   }
 
   void Register(const char* handle, Events events,
@@ -44,7 +44,7 @@ class OneSessionTest : public SessionTest {
         .interest = {.events = std::int64_t{events}, .trigger = trigger}};
     const auto outcomes = session_->Apply({.name = "poll"}, {change});
     ASSERT_THAT(outcomes, IsOk());
-    EXPECT_THAT((*outcomes)[0].generation, IsOk());
+    ASSERT_THAT((*outcomes)[0].generation, IsOk());
   }
 
   StreamId Wait(bool single = false, Timeout timeout = Timeout::Forever()) {
@@ -372,7 +372,7 @@ TEST_F(OneSessionTest, TooManyStreamsAreRefused) {
   Limits limits;
   limits.max_session_streams = 1;
   Limit(limits);
-  Furnish();
+  ASSERT_NO_FATAL_FAILURE(Furnish());
   ASSERT_THAT(session_->AttachStream(sink_), IsOk());
 
   const auto wait = session_->BeginWait({.selector = {.name = "poll"}}, sink_);
@@ -446,7 +446,7 @@ TEST_F(OneSessionTest, HandlesAreLimitedInTheSessionAndInAll) {
   limits.max_session_handles = 4;
   limits.max_handles = 6;
   Limit(limits);
-  Furnish();
+  ASSERT_NO_FATAL_FAILURE(Furnish());
   ASSERT_THAT(session_->CreatePipe("", "", 0), IsOk());
 
   EXPECT_EQ(ReasonOf(session_->CreatePipe("", "", 0)), "LIMIT_SESSION_HANDLES");
@@ -475,7 +475,7 @@ TEST_F(OneSessionTest, SelectorsAreLimited) {
   Limits limits;
   limits.max_session_selectors = 1;
   Limit(limits);
-  Furnish();
+  ASSERT_NO_FATAL_FAILURE(Furnish());
 
   EXPECT_EQ(ReasonOf(session_->CreateSelector(SelectorKind::kPoll, "")),
             "LIMIT_SESSION_SELECTORS");
