@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "base/errno_status.h"
@@ -113,7 +114,10 @@ constexpr LimitField kFields[] = {
      "connections that may wait at a listener; the kernel has a bound of its "
      "own (net.core.somaxconn)"},
     {"max_events", &Limits::max_events, 1, 16384,
-     "events in one result of a wait"},
+     "events in one result of a Wait"},
+    {"max_answer_bytes", &Limits::max_answer_bytes, 4096, kMostBytesInMessage,
+     "bytes of the events in one answer of a Poll or Control; those without "
+     "room stay ready"},
     {"max_credits", &Limits::max_credits, 1, 64,
      "credits and unacknowledged results of a Wait stream together"},
     {"max_unacked_events", &Limits::max_unacked_events, 1, 1 << 20,
@@ -149,9 +153,21 @@ constexpr LimitField kFields[] = {
      "none, in milliseconds"},
 };
 
+// By what the limit counts, which is the last word of its name.
+int ErrnoOfLimit(absl::string_view name) {
+  constexpr absl::string_view kDescriptors[] = {"_handles", "_selectors",
+                                                "_sockets"};
+  for (const absl::string_view word : kDescriptors) {
+    if (absl::EndsWith(name, word)) {
+      return EMFILE;
+    }
+  }
+  return absl::EndsWith(name, "_registrations") ? ENOSPC : EAGAIN;
+}
+
 absl::Status Exhausted(absl::string_view prefix, absl::string_view name,
                        absl::string_view subject, absl::string_view message) {
-  return MakeError(absl::StatusCode::kResourceExhausted, 0,
+  return MakeError(absl::StatusCode::kResourceExhausted, ErrnoOfLimit(name),
                    absl::StrCat(prefix, absl::AsciiStrToUpper(
                                             absl::StripPrefix(name, "max_"))),
                    subject, message);

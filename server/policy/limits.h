@@ -47,6 +47,7 @@ struct Limits {
   std::int64_t max_pipe_bytes = 1 << 20;
   std::int64_t max_listen_backlog = 4096;
   std::int64_t max_events = 1024;
+  std::int64_t max_answer_bytes = (4 << 20) - 4096;
   std::int64_t max_credits = 64;
   std::int64_t max_unacked_events = 2048;
   std::int64_t max_event_bytes = 64 << 10;
@@ -82,7 +83,10 @@ absl::Span<const LimitField> LimitFields();
 absl::Status CheckLimits(const Limits& limits);
 
 // A breach of limit `name` (of LimitFields) by `subject`: RESOURCE_EXHAUSTED,
-// reason LIMIT_ and the name in capitals without "max_".
+// reason LIMIT_ and the name in capitals without "max_". Its errno is the one
+// of the system call that meets such a limit: EMFILE for what stands for a
+// descriptor, ENOSPC for registrations, EAGAIN for what else there is too much
+// of at once.
 absl::Status LimitReached(absl::string_view name, std::int64_t limit,
                           absl::string_view subject);
 

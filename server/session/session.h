@@ -215,7 +215,7 @@ class Session : public std::enable_shared_from_this<Session> {
   struct WaitRequest {
     Reference selector;
     std::int64_t credits = 1;
-    std::int64_t max_events = 0;  // 0: the limit
+    std::int64_t max_events = 0;  // 0: as many as may be
     Timeout timeout = Timeout::Forever();
     bool with_names = false;
     absl::optional<std::int64_t> resume_after;
@@ -279,7 +279,7 @@ class Session : public std::enable_shared_from_this<Session> {
   struct ControlRequest {
     Reference selector;
     std::vector<Change> changes;  // of kKevent
-    std::int64_t max_events = 0;  // room, as in kevent(2)
+    std::int64_t max_events = 0;  // room, as in kevent(2); an answer's at most
     Timeout timeout = Timeout::Forever();
     bool with_names = false;
   };
@@ -400,8 +400,11 @@ class Session : public std::enable_shared_from_this<Session> {
       SelectorEntry& entry, const ControlRequest& request)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status CheckBounds(const ControlRequest& request) const;
-  // INVALID_ARGUMENT (LIMIT_EVENTS) for fewer than 0 or more than the limit.
-  absl::Status CheckRoom(std::int64_t max_events) const;
+  std::size_t RoomOf(const ControlRequest& request) const;
+  // INVALID_ARGUMENT (LIMIT_EVENTS) for fewer than 0 or more than `most`.
+  static absl::Status CheckRoom(std::int64_t max_events, std::int64_t most);
+  // How many events an answer of a Poll or Control has room for.
+  std::int64_t RoomInAnswer(bool with_names) const;
   // INVALID_ARGUMENT (LIMIT_BATCH_DELAY, LIMIT_PROGRESS_INTERVAL).
   absl::Status CheckPace(const WaitRequest& request) const;
   // Applies the changes and, if none gave an entry, takes what is ready.
@@ -425,8 +428,8 @@ class Session : public std::enable_shared_from_this<Session> {
                                            std::weak_ptr<WaitSink> sink)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // What the waiter is to do for a request whose timeout was judged.
-  WaitOptions OptionsOf(const WaitRequest& request,
-                        absl::Duration timeout) const;
+  WaitOptions OptionsOf(const WaitRequest& request, absl::Duration timeout,
+                        std::int64_t most_events) const;
   // Null when the wait is over.
   Wait* FindWait(StreamId id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   SelectorEntry& SelectorOf(const Wait& wait)

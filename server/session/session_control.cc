@@ -1,4 +1,5 @@
 // The kqueues of a session: their changes, and Control.
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -49,8 +50,12 @@ absl::StatusOr<std::vector<TakenKevent>> Session::ApplyControl(
                ? AppliedKevent{*kevent, ApplyKevent(entry, *kevent).status()}
                : AppliedKevent{change.kevent, kevent.status()};
   };
-  return ApplyInTurn(request.changes.size(),
-                     static_cast<std::size_t>(request.max_events), apply);
+  return ApplyInTurn(request.changes.size(), RoomOf(request), apply);
+}
+
+std::size_t Session::RoomOf(const ControlRequest& request) const {
+  return static_cast<std::size_t>(
+      std::min(request.max_events, RoomInAnswer(request.with_names)));
 }
 
 absl::StatusOr<Session::ControlStart> Session::BeginControl(
@@ -96,7 +101,7 @@ absl::StatusOr<Session::ControlStart> Session::BeginControl(
   wait->single = true;
   wait->with_names = request.with_names;
   wait->control = true;
-  wait->max_events = static_cast<std::size_t>(request.max_events);
+  wait->max_events = RoomOf(request);
   wait->deadline = DeadlineAfter(now->sampled_at, *timeout);
   waits_.emplace(*id, std::move(wait));
   (*entry)->controls.push_back(*id);
@@ -124,7 +129,7 @@ absl::StatusOr<Result> Session::ControlNow(SelectorEntry& entry,
   }
   now.kevents = *std::move(entries);
   if (now.empty() && request.max_events > 0) {
-    entry.source->Collect(static_cast<std::size_t>(request.max_events), &now);
+    entry.source->Collect(RoomOf(request), &now);
   }
   now.sampled_at = context_.clock->Now();
   return now;
@@ -132,7 +137,8 @@ absl::StatusOr<Result> Session::ControlNow(SelectorEntry& entry,
 
 absl::Status Session::CheckBounds(const ControlRequest& request) const {
   const Limits& limits = *context_.limits;
-  if (const absl::Status room = CheckRoom(request.max_events); !room.ok()) {
+  if (const absl::Status room = CheckRoom(request.max_events, kMostRoom);
+      !room.ok()) {
     return room;
   }
   if (static_cast<std::int64_t>(request.changes.size()) > limits.max_changes) {

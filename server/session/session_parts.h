@@ -3,6 +3,8 @@
 #ifndef FARPOLL_SERVER_SESSION_SESSION_PARTS_H_
 #define FARPOLL_SERVER_SESSION_SESSION_PARTS_H_
 
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,6 +12,11 @@
 #include "server/session/session.h"
 
 namespace farpoll::server {
+
+// The most events that a Poll or Control may ask for; it gets as many as its
+// answer has room for.
+inline constexpr std::int64_t kMostRoom =
+    std::numeric_limits<std::int32_t>::max();
 
 struct Session::SelectorEntry {
   std::int64_t id = 0;

@@ -53,7 +53,12 @@ absl::StatusOr<StreamId> Session::BeginWaitLocked(
       return fits;
     }
   }
-  absl::Status good = CheckRoom(request.max_events);
+  const std::int64_t most_events = entry.hidden ? request.max_events
+                                   : request.single
+                                       ? RoomInAnswer(request.with_names)
+                                       : context_.limits->max_events;
+  absl::Status good =
+      CheckRoom(request.max_events, request.single ? kMostRoom : most_events);
   good.Update(CheckPace(request));
   if (!good.ok()) {
     return good;
@@ -67,7 +72,7 @@ absl::StatusOr<StreamId> Session::BeginWaitLocked(
   if (!id.ok()) {
     return id;
   }
-  const WaitOptions options = OptionsOf(request, *timeout);
+  const WaitOptions options = OptionsOf(request, *timeout, most_events);
   auto wait = std::make_unique<Wait>();
   wait->id = *id;
   wait->selector_id = entry.id;
@@ -95,10 +100,12 @@ absl::StatusOr<StreamId> Session::BeginWaitLocked(
 }
 
 WaitOptions Session::OptionsOf(const WaitRequest& request,
-                               absl::Duration timeout) const {
+                               absl::Duration timeout,
+                               std::int64_t most_events) const {
   const Limits& limits = *context_.limits;
   const auto asked = static_cast<std::size_t>(
-      request.max_events == 0 ? limits.max_events : request.max_events);
+      request.max_events == 0 ? most_events
+                              : std::min(request.max_events, most_events));
   const auto unacked = static_cast<std::size_t>(limits.max_unacked_events);
   // The one result of a Poll is not kept, and is sent whole.
   const std::size_t max_events =
@@ -120,14 +127,18 @@ WaitOptions Session::OptionsOf(const WaitRequest& request,
       .resume_after = request.resume_after};
 }
 
-absl::Status Session::CheckRoom(std::int64_t max_events) const {
-  const std::int64_t limit = context_.limits->max_events;
-  if (max_events >= 0 && max_events <= limit) {
+absl::Status Session::CheckRoom(std::int64_t max_events, std::int64_t most) {
+  if (max_events >= 0 && max_events <= most) {
     return absl::OkStatus();
   }
   return MakeError(EINVAL, "LIMIT_EVENTS", "max_events",
                    absl::StrCat("max_events is ", max_events,
-                                "; it must be from 0 to ", limit));
+                                "; it must be from 0 to ", most));
+}
+
+std::int64_t Session::RoomInAnswer(bool with_names) const {
+  return context_.limits->max_answer_bytes /
+         (kMostEventBytes + (with_names ? kMostNameBytes : 0));
 }
 
 absl::Status Session::CheckPace(const WaitRequest& request) const {
@@ -472,7 +483,11 @@ absl::StatusOr<Session::SelectStart> Session::BeginSelect(
     }
   }
   const absl::StatusOr<StreamId> wait = BeginWaitLocked(
-      **entry, WaitRequest{.timeout = request.timeout, .single = true},
+      **entry,
+      WaitRequest{
+          .max_events = static_cast<std::int64_t>(lists->members.size()),
+          .timeout = request.timeout,
+          .single = true},
       std::move(sink));
   if (!wait.ok()) {
     EraseSelector((*entry)->id);

@@ -156,6 +156,11 @@ struct NamedResult {
   std::vector<std::pair<std::size_t, ExitStatus>> exits;
 };
 
+// Bytes on the wire that one event of a Poll, or one kevent, takes at most, and
+// those that its handle's name takes beside it.
+inline constexpr std::int64_t kMostEventBytes = 64;
+inline constexpr std::int64_t kMostNameBytes = 66;
+
 // Positions in the lists of a Select.
 struct SelectSets {
   std::vector<std::int32_t> read;

@@ -76,8 +76,9 @@ TEST_F(FarpolldTest, TakesLimitsFromFlags) {
   Peer peer(farpolld.AwaitAddress());
   peer.MakePipe("in", "out");
 
-  EXPECT_THAT(peer.Call(&Handles::CreatePipe, ""),
-              Fails(grpc::RESOURCE_EXHAUSTED, "", "LIMIT_SESSION_HANDLES"));
+  EXPECT_THAT(
+      peer.Call(&Handles::CreatePipe, ""),
+      Fails(grpc::RESOURCE_EXHAUSTED, "EMFILE", "LIMIT_SESSION_HANDLES"));
 }
 
 TEST_F(FarpolldTest, ReplacesASocketThatNobodyListensOn) {

@@ -442,10 +442,8 @@ TEST_P(KqueueNet, BadNumbers) {
     EXPECT_THAT(Control(text), Fails(grpc::INVALID_ARGUMENT, "EINVAL", reason))
         << text;
   };
-  for (const int room : {-1, 1'000'000}) {
-    EXPECT_THAT(Control("", room),
-                Fails(grpc::INVALID_ARGUMENT, "EINVAL", "LIMIT_EVENTS"));
-  }
+  EXPECT_THAT(Control("", -1),
+              Fails(grpc::INVALID_ARGUMENT, "EINVAL", "LIMIT_EVENTS"));
   refuses("timeout { seconds: -1 }", "");
   refuses("changes { filter: 40000 }", "BAD_KEVENT");
   refuses("changes { filter: -40000 }", "BAD_KEVENT");

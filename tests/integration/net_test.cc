@@ -494,19 +494,22 @@ TEST_P(NetLimits, LimitReached) {
   peer().Register("poll", "a", kIn);
   peer().Register("poll", "b", kOut);
 
-  EXPECT_THAT(peer().Call(&Handles::CreatePipe, ""),
-              Fails(grpc::RESOURCE_EXHAUSTED, "", "LIMIT_SESSION_HANDLES"));
+  EXPECT_THAT(
+      peer().Call(&Handles::CreatePipe, ""),
+      Fails(grpc::RESOURCE_EXHAUSTED, "EMFILE", "LIMIT_SESSION_HANDLES"));
   EXPECT_THAT(
       peer().Call(&Selectors::CreateSelector, "kind: SELECTOR_KIND_POLL"),
-      Fails(grpc::RESOURCE_EXHAUSTED, "", "LIMIT_SESSION_SELECTORS"));
+      Fails(grpc::RESOURCE_EXHAUSTED, "EMFILE", "LIMIT_SESSION_SELECTORS"));
   EXPECT_THAT(
       peer().Call(&Selectors::Register,
                   "selector { name: 'poll' } items { handle { name: 'c' } }"),
-      Fails(grpc::RESOURCE_EXHAUSTED, "", "LIMIT_SELECTOR_REGISTRATIONS"));
+      Fails(grpc::RESOURCE_EXHAUSTED, "ENOSPC",
+            "LIMIT_SELECTOR_REGISTRATIONS"));
   EXPECT_THAT(
       peer().Call(&Selectors::Select,
                   "read { name: 'a' } read { name: 'c' } write { name: 'b' }"),
-      Fails(grpc::RESOURCE_EXHAUSTED, "", "LIMIT_SELECTOR_REGISTRATIONS"));
+      Fails(grpc::RESOURCE_EXHAUSTED, "ENOSPC",
+            "LIMIT_SELECTOR_REGISTRATIONS"));
 
   // It lives on.
   EXPECT_EQ(peer().Poll("poll", kPatience), "b:4");

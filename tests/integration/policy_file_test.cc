@@ -169,12 +169,12 @@ TEST_F(PolicyFileTest, QuotasHoldWhatAPrincipalHasInAllItsSessions) {
   second.MakeSelector("");
 
   EXPECT_THAT(second.Call(&Handles::CreatePipe, ""),
-              Fails(grpc::RESOURCE_EXHAUSTED, "", "QUOTA_HANDLES"));
+              Fails(grpc::RESOURCE_EXHAUSTED, "EMFILE", "QUOTA_HANDLES"));
   EXPECT_THAT(first.Call(&Sessions::CreateSession, ""),
-              Fails(grpc::RESOURCE_EXHAUSTED, "", "QUOTA_SESSIONS"));
+              Fails(grpc::RESOURCE_EXHAUSTED, "EAGAIN", "QUOTA_SESSIONS"));
   EXPECT_THAT(
       second.Call(&Selectors::CreateSelector, "kind: SELECTOR_KIND_POLL"),
-      Fails(grpc::RESOURCE_EXHAUSTED, "", "LIMIT_SESSION_SELECTORS"));
+      Fails(grpc::RESOURCE_EXHAUSTED, "EMFILE", "LIMIT_SESSION_SELECTORS"));
 
   Write(quotas + "6 } }");
   Reload(farpolld);

@@ -400,14 +400,14 @@ TEST_P(ProcessLimits, HoldForSessionAndServerAndAreGivenBack) {
   Spawn("name: 'b' argv: ['sleep', '1000']");
 
   EXPECT_THAT(peer().Call(&Handles::Spawn, "argv: 'true'"),
-              Fails(kFull, "", "LIMIT_SESSION_PROCESSES"));
+              Fails(kFull, "EAGAIN", "LIMIT_SESSION_PROCESSES"));
   other.Must(&Handles::Spawn, "argv: ['sleep', '1000']");
   EXPECT_THAT(other.Call(&Handles::Spawn, "argv: 'true'"),
-              Fails(kFull, "", "LIMIT_PROCESSES"));
+              Fails(kFull, "EAGAIN", "LIMIT_PROCESSES"));
   EXPECT_THAT(peer().Call(&Handles::Spawn,
                           "argv: 'true' sockets { number: 3 } "
                           "sockets { number: 4 }"),
-              Fails(kFull, "", "LIMIT_CHILD_SOCKETS"));
+              Fails(kFull, "EMFILE", "LIMIT_CHILD_SOCKETS"));
 
   peer().Close("a");
   Await(

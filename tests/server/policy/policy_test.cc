@@ -88,6 +88,26 @@ TEST(LimitsTest, ABreachNamesTheLimit) {
   EXPECT_EQ(status.message(), "limit reached: max_session_handles is 4");
 }
 
+TEST(LimitsTest, ABreachHasTheErrnoThatAProgramExpects) {
+  struct Row {
+    const char* limit;
+    int number;
+  };
+  for (const Row& row :
+       {Row{"max_handles", EMFILE}, Row{"max_session_handles", EMFILE},
+        Row{"max_weak_handles", EMFILE}, Row{"max_session_selectors", EMFILE},
+        Row{"max_child_sockets", EMFILE},
+        Row{"max_selector_registrations", ENOSPC}, Row{"max_processes", EAGAIN},
+        Row{"max_session_streams", EAGAIN}}) {
+    EXPECT_THAT(LimitReached(row.limit, 1, ""), HasErrno(row.number))
+        << row.limit;
+    EXPECT_THAT(QuotaReached(row.limit, 1, ""), HasErrno(row.number))
+        << row.limit;
+    EXPECT_THAT(LimitReached(row.limit, 1, ""),
+                StatusIs(absl::StatusCode::kResourceExhausted));
+  }
+}
+
 // ---- Names.
 
 struct NameRow {

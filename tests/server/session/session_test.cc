@@ -4,7 +4,9 @@
 
 #include <cerrno>
 #include <cstdint>
+#include <limits>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
@@ -379,6 +381,107 @@ TEST_F(OneSessionTest, TooManyStreamsAreRefused) {
 
   EXPECT_EQ(ReasonOf(wait), "LIMIT_SESSION_STREAMS");
   EXPECT_EQ(ReasonOf(session_->AttachStream(sink_)), "LIMIT_SESSION_STREAMS");
+}
+
+// ---- Many that are ready at once.
+
+// Counters, as many as there are in `handles`.
+class ManyReadyTest : public OneSessionTest {
+ protected:
+  static constexpr int kMany = 1500;
+
+  // `ready`: they can be read from the start.
+  void MakeCounters(bool ready) {
+    AllowDescriptors(kMany + 200);
+    for (int i = 0; i < kMany; ++i) {
+      handles_.push_back({.name = absl::StrCat("c", i)});
+      ASSERT_THAT(
+          session_->CreateCounter(handles_.back().name, ready ? 1 : 0, false),
+          IsOk());
+    }
+  }
+  // Makes a selector "all" with every one of them.
+  void RegisterAll(Trigger trigger) {
+    ASSERT_THAT(session_->CreateSelector(SelectorKind::kPoll, "all"), IsOk());
+    for (const Reference& handle : handles_) {
+      const Change change{.kind = Change::Kind::kRegister,
+                          .handle = handle,
+                          .interest = {.events = kIn, .trigger = trigger}};
+      ASSERT_THAT(session_->Apply({.name = "all"}, {change}), IsOk());
+    }
+  }
+  // How many events a Poll of "all" that looks once has.
+  std::size_t CountPolled(bool with_names = false) {
+    const auto wait = session_->BeginWait({.selector = {.name = "all"},
+                                           .timeout = absl::ZeroDuration(),
+                                           .with_names = with_names,
+                                           .single = true},
+                                          sink_);
+    EXPECT_THAT(wait, IsOk());
+    return session_->TakeResult(wait.value_or(0))
+        .value_or(NamedResult())
+        .result.events.size();
+  }
+
+  std::vector<Reference> handles_;
+};
+
+TEST_F(ManyReadyTest, APollReportsThemAll) {
+  ASSERT_NO_FATAL_FAILURE(MakeCounters(true));
+  ASSERT_NO_FATAL_FAILURE(RegisterAll(Trigger::kLevel));
+
+  EXPECT_EQ(CountPolled(), std::size_t{kMany});
+  EXPECT_EQ(CountPolled(/*with_names=*/true), std::size_t{kMany});
+}
+
+TEST_F(ManyReadyTest, WhatAnAnswerHasNoRoomForStaysReady) {
+  Limits limits;
+  limits.max_answer_bytes = 1000 * kMostEventBytes;
+  Limit(limits);
+  ASSERT_NO_FATAL_FAILURE(Furnish());
+  ASSERT_NO_FATAL_FAILURE(MakeCounters(true));
+  ASSERT_NO_FATAL_FAILURE(RegisterAll(Trigger::kEdge));
+
+  EXPECT_EQ(CountPolled(), 1000u);
+  EXPECT_EQ(CountPolled(), 500u);
+}
+
+TEST_F(ManyReadyTest, ASelectThatWaitsReportsThemAll) {
+  ASSERT_NO_FATAL_FAILURE(MakeCounters(false));
+  const auto start = session_->BeginSelect({.read = handles_}, sink_);
+  ASSERT_THAT(start, IsOk());
+  ASSERT_FALSE(session_->TakeSelect(start->wait).has_value());
+  for (const Reference& handle : handles_) {
+    ASSERT_THAT(session_->Write(handle, {.count = 1}), IsOk());
+  }
+
+  const auto sets = session_->TakeSelect(start->wait);
+
+  ASSERT_TRUE(sets.has_value());
+  ASSERT_THAT(*sets, IsOk());
+  EXPECT_THAT((*sets)->read, SizeIs(kMany));
+}
+
+TEST_F(ManyReadyTest, AControlReportsThemAll) {
+  ASSERT_NO_FATAL_FAILURE(MakeCounters(true));
+  ASSERT_THAT(session_->CreateSelector(SelectorKind::kKqueue, "kq"), IsOk());
+  for (const Reference& handle : handles_) {
+    const Change change{.kind = Change::Kind::kKevent,
+                        .handle = handle,
+                        .kevent = {.filter = evfilt::kRead}};
+    ASSERT_THAT(session_->Apply({.name = "kq"}, {change}), IsOk());
+  }
+
+  const auto start = session_->BeginControl(
+      {.selector = {.name = "kq"},
+       .max_events = std::numeric_limits<std::int32_t>::max(),
+       .timeout = absl::ZeroDuration(),
+       .with_names = true},
+      sink_);
+
+  ASSERT_THAT(start, IsOk());
+  ASSERT_TRUE(start->answer.has_value());
+  EXPECT_THAT(start->answer->result.kevents, SizeIs(kMany));
 }
 
 // ---- Select.
