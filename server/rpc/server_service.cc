@@ -28,9 +28,11 @@ grpc::ServerUnaryReactor* ServerService::GetServer(
   for (const KindInfo& info : kHandleKinds) {
     response->add_handle_kinds(ToProto(info.kind));
   }
-  for (const SelectorKind kind :
-       {SelectorKind::kPoll, SelectorKind::kSelect, SelectorKind::kDefault}) {
-    response->add_selector_kinds(ToProto(kind));
+  for (int number = 0; number < v1::SelectorKind_ARRAYSIZE; ++number) {
+    const auto kind = static_cast<v1::SelectorKind>(number);
+    if (ToKind(kind).ok()) {
+      response->add_selector_kinds(kind);
+    }
   }
   for (const LimitField& field : LimitFields()) {
     v1::Limit* const limit = response->add_limits();

@@ -37,9 +37,14 @@ TEST_P(Discovery, TheServerSaysWhatItIs) {
   for (int i = 0; i < info.handle_kinds_size(); ++i) {
     EXPECT_EQ(info.handle_kinds(i), i + 1);
   }
-  EXPECT_THAT(info.selector_kinds(),
-              ElementsAre(v1::SELECTOR_KIND_POLL, v1::SELECTOR_KIND_SELECT,
-                          v1::SELECTOR_KIND_DEFAULT));
+  ASSERT_EQ(info.selector_kinds_size(),
+            v1::SelectorKind_descriptor()->value_count() - 1);
+  for (int i = 0; i < info.selector_kinds_size(); ++i) {
+    EXPECT_EQ(info.selector_kinds(i), i + 1);
+    EXPECT_THAT(
+        peer().Call(&Selectors::CreateSelector, absl::StrCat("kind: ", i + 1)),
+        Succeeds());
+  }
   EXPECT_EQ(info.limits_size(), static_cast<int>(server::LimitFields().size()));
   for (const v1::Limit& limit : info.limits()) {
     // 0 is a limit that is off, and only those below may be.
