@@ -101,8 +101,8 @@ absl::StatusOr<Session> Client::CreateSession(const SessionOptions& options) {
     *request.mutable_ttl() = ToProto(options.ttl);
   }
   absl::StatusOr<v1::CreateSessionResponse> response =
-      connection_->Unary(connection_->sessions(),
-                         &v1::SessionService::Stub::CreateSession, request);
+      connection_->Make(connection_->sessions(),
+                        &v1::SessionService::Stub::CreateSession, request);
   if (!response.ok()) {
     return response.status();
   }

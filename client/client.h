@@ -86,7 +86,9 @@ class Client {
   absl::StatusOr<std::vector<v1::Session>> ListSessions();
 
   // Ends the calls and streams in progress and all later ones with CANCELLED;
-  // objects that go still close what they own. From any thread; for good.
+  // objects that go still close what they own. A call in progress that makes
+  // something is waited for, so that what it makes has an owner. From any
+  // thread; for good.
   void Cancel();
 
   // For methods that this library has no words for.

@@ -85,6 +85,27 @@ class Connection {
     return Unary(stub, method, request, call_timeout_);
   }
 
+  // As Unary, for what makes something. Cancel() ends it only before it begins:
+  // what a call makes that nobody waits for any more would have no owner.
+  template <typename Stub, typename Request, typename Response>
+  absl::StatusOr<Response> Make(
+      Stub& stub,
+      grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
+                                   Response*),
+      const Request& request) {
+    if (cancelled()) {
+      return absl::CancelledError("the client was cancelled");
+    }
+    grpc::ClientContext context;
+    SetLimit(context, call_timeout_);
+    Response response;
+    const grpc::Status status = (stub.*method)(&context, request, &response);
+    if (!status.ok()) {
+      return FromGrpc(status);
+    }
+    return response;
+  }
+
   // As Unary, for closing what a destructor owns: Cancel() does not stop it,
   // and it takes no longer than two seconds.
   template <typename Stub, typename Request, typename Response>
@@ -98,7 +119,8 @@ class Connection {
     return FromGrpc((stub.*method)(&context, request, &response));
   }
 
-  // Ends the calls in progress and those to come with CANCELLED.
+  // Ends the calls in progress and those to come with CANCELLED, but for those
+  // in progress that make something.
   void Cancel() ABSL_LOCKS_EXCLUDED(mutex_);
 
   // A request by which descriptors travel; see passing.h.
@@ -120,6 +142,10 @@ class Connection {
 
  private:
   static void SetLimit(grpc::ClientContext& context, absl::Duration limit);
+  bool cancelled() ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(&mutex_);
+    return cancelled_;
+  }
 
   const std::shared_ptr<grpc::Channel> channel_;
   const std::string address_;

@@ -116,7 +116,7 @@ absl::StatusOr<absl::optional<Handle>> Handle::Accept(absl::string_view name) {
   request.set_session(session_);
   *request.mutable_listener() = ref_;
   request.set_name(std::string(name));
-  absl::StatusOr<v1::AcceptResponse> response = connection_->Unary(
+  absl::StatusOr<v1::AcceptResponse> response = connection_->Make(
       connection_->handles(), &v1::HandleService::Stub::Accept, request);
   if (!response.ok()) {
     return response.status();

@@ -107,7 +107,7 @@ absl::StatusOr<Pipe> Session::CreatePipe(const PipeOptions& options) {
   request.set_reader_name(options.reader_name);
   request.set_writer_name(options.writer_name);
   request.set_capacity_bytes(options.capacity_bytes);
-  absl::StatusOr<v1::CreatePipeResponse> response = connection_->Unary(
+  absl::StatusOr<v1::CreatePipeResponse> response = connection_->Make(
       connection_->handles(), &v1::HandleService::Stub::CreatePipe, request);
   if (!response.ok()) {
     return response.status();
@@ -124,8 +124,8 @@ absl::StatusOr<SocketPair> Session::CreateSocketPair(
   request.set_second_name(options.second_name);
   request.set_type(options.type);
   absl::StatusOr<v1::CreateSocketPairResponse> response =
-      connection_->Unary(connection_->handles(),
-                         &v1::HandleService::Stub::CreateSocketPair, request);
+      connection_->Make(connection_->handles(),
+                        &v1::HandleService::Stub::CreateSocketPair, request);
   if (!response.ok()) {
     return response.status();
   }
@@ -174,7 +174,7 @@ Handle* Child::end(absl::string_view role) {
 
 absl::StatusOr<Child> Session::Spawn(v1::SpawnRequest request) {
   request.set_session(id_);
-  absl::StatusOr<v1::SpawnResponse> response = connection_->Unary(
+  absl::StatusOr<v1::SpawnResponse> response = connection_->Make(
       connection_->handles(), &v1::HandleService::Stub::Spawn, request);
   if (!response.ok()) {
     return response.status();
@@ -207,8 +207,8 @@ absl::StatusOr<Selector> Session::CreateSelector(v1::SelectorKind kind,
   request.set_kind(kind);
   request.set_name(std::string(name));
   absl::StatusOr<v1::CreateSelectorResponse> response =
-      connection_->Unary(connection_->selectors(),
-                         &v1::SelectorService::Stub::CreateSelector, request);
+      connection_->Make(connection_->selectors(),
+                        &v1::SelectorService::Stub::CreateSelector, request);
   if (!response.ok()) {
     return response.status();
   }

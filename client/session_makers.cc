@@ -15,7 +15,7 @@ template <class Response, class Request, class Method>
 absl::StatusOr<Handle> Session::Make(Request& request, Method method) {
   request.set_session(id_);
   const absl::StatusOr<Response> response =
-      connection_->Unary(connection_->handles(), method, request);
+      connection_->Make(connection_->handles(), method, request);
   if (!response.ok()) {
     return response.status();
   }
