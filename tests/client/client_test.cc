@@ -20,6 +20,7 @@
 #include "client/local_server.h"
 #include "server/server.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/temporary_folder.h"
 
 namespace farpoll {
 namespace {
@@ -55,7 +56,9 @@ TEST_F(ClientTest, ConnectRefusesWhatIsNoAddress) {
 }
 
 TEST_F(ClientTest, UnreachableServerIsUnavailable) {
-  absl::StatusOr<Client> client = Client::Connect("unix:/nonexistent/socket");
+  const TemporaryFolder folder;
+  absl::StatusOr<Client> client =
+      Client::Connect("unix:" + folder.path() + "/socket");
 
   EXPECT_THAT(client->GetServer(), StatusIs(absl::StatusCode::kUnavailable));
 }

@@ -170,6 +170,7 @@ class CliCase(unittest.TestCase):
 
     def setUp(self):
         self.home = tempfile.mkdtemp(prefix="farpoll-home-")
+        self.away = "unix:%s/away/s.sock" % self.home  # nobody listens there
         self.env = {"HOME": self.home, "PATH": os.environ.get("PATH", ""),
                     "XDG_CONFIG_HOME": self.home + "/config",
                     "XDG_RUNTIME_DIR": self.home + "/run",

@@ -621,10 +621,10 @@ class CliTest(CliCase):
             self.assertIn("see: farpoll help", error, words)
 
     def test_away_server_is_named(self):
-        error = self.fails(78, "list", "--addr", "unix:/nonexistent/s.sock")
-        self.assertIn("nothing listens on unix:/nonexistent/s.sock", error)
+        error = self.fails(78, "list", "--addr", self.away)
+        self.assertIn("nothing listens on " + self.away, error)
         self.assertIn("--local", error)
-        self.fails(78, "doctor", "--addr", "unix:/nonexistent/s.sock")
+        self.fails(78, "doctor", "--addr", self.away)
 
     def test_full_quota_is_named(self):
         small = Server("--max-session-handles=2")
@@ -656,14 +656,14 @@ class CliTest(CliCase):
         self.assertEqual(self.json("version")["serverApi"], "v1")
 
     def test_local_needs_no_server(self):
-        env = {"FARPOLL_ADDR": "unix:/nonexistent/s.sock"}
+        env = {"FARPOLL_ADDR": self.away}
         self.assertIn("embedded", self.ok("--local", "doctor", env=env))
         self.ok("--local", "pipe", "in", "out", env=env)
         self.assertEqual(self.ok("--local", "list", "--no-headers", env=env),
                          "")
 
     def test_demo_shows_events_and_leaves_nothing(self):
-        out = self.ok("demo", env={"FARPOLL_ADDR": "unix:/nonexistent/s"})
+        out = self.ok("demo", env={"FARPOLL_ADDR": self.away})
         self.assertRegex(out, r'in +R +\+5 B +"hello"')
         self.assertRegex(out, r"in +H +end of file")
         self.assertIn("5 events", out)
@@ -697,7 +697,7 @@ class CliTest(CliCase):
         self.assertEqual(self.words("rpc", "Handle"), ["HandleService"])
         self.assertIn("--handle.name",
                       self.words("rpc", "HandleService", "Read", "--"))
-        self.env["FARPOLL_ADDR"] = "unix:/nonexistent/s.sock"
+        self.env["FARPOLL_ADDR"] = self.away
         self.assertEqual(self.words("read", ""), [])
 
     def test_completion_script_loads_in_bash(self):

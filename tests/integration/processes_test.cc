@@ -21,6 +21,7 @@
 #include "server/policy/limits.h"
 #include "tests/integration/peer.h"
 #include "tests/integration/server_fixture.h"
+#include "tests/support/temporary_folder.h"
 
 namespace farpoll {
 namespace {
@@ -249,21 +250,23 @@ TEST_P(Processes, TakeSignalsUntilTheyHaveEnded) {
 
 TEST_P(Processes, AreRefusedWithTheReason) {
   Spawn("name: 'c' argv: ['sleep', '1000']");
+  const TemporaryFolder folder;  // it is empty
   struct Row {
-    const char* request;
+    std::string request;
     grpc::StatusCode code;
     const char* errno_name;
     const char* reason;
   };
   const Row rows[] = {
-      {"argv: '/nonexistent'", kMissing, "ENOENT", "PROGRAM_NOT_FOUND"},
+      {absl::Substitute("argv: '$0/x'", folder.path()), kMissing, "ENOENT",
+       "PROGRAM_NOT_FOUND"},
       {"argv: 'nonexistent'", kMissing, "ENOENT", "PROGRAM_NOT_FOUND"},
       {"argv: '/etc/passwd'", grpc::StatusCode::PERMISSION_DENIED, "EACCES",
        "PROGRAM_NOT_EXECUTABLE"},
       {"argv: './cat'", kInvalid, "EINVAL", "BAD_PROGRAM"},
       {"", kInvalid, "EINVAL", "BAD_ARGUMENT"},
-      {"argv: 'cat' working_directory: '/nonexistent'", kMissing, "ENOENT",
-       "DIRECTORY_UNUSABLE"},
+      {absl::Substitute("argv: 'cat' working_directory: '$0/x'", folder.path()),
+       kMissing, "ENOENT", "DIRECTORY_UNUSABLE"},
       {"argv: 'cat' working_directory: 'tmp'", kInvalid, "EINVAL", "BAD_PATH"},
       {"argv: 'cat' environment { key: 'LD_PRELOAD' value: 'x' }",
        grpc::StatusCode::PERMISSION_DENIED, "EACCES", "POLICY_ENVIRONMENT"},

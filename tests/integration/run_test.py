@@ -194,7 +194,7 @@ class RunTest(CliCase):
         self.assertIn("PROGRAM_NOT_EXECUTABLE",
                       self.fails(126, "run", "--", "/etc/passwd"))
         self.assertIn("UNAVAILABLE", self.fails(
-            125, "--addr", "unix:/nonexistent/s", "run", "--", "true"))
+            125, "--addr", self.away, "run", "--", "true"))
         self.assertIn("a command is missing", self.fails(2, "run"))
 
     def test_status_file_tells_whose_code_it_is(self):

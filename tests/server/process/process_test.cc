@@ -21,6 +21,7 @@
 #include "server/handle/pty.h"
 #include "server/process/program.h"
 #include "tests/server/process/process_fixture.h"
+#include "tests/support/temporary_folder.h"
 
 namespace farpoll::server {
 namespace {
@@ -341,12 +342,13 @@ TEST_F(Processes, FiveHundredAtOnceLeaveNothing) {
 // ---- What goes wrong.
 
 TEST_F(Processes, AnswersWithTheErrnoOfTheProgram) {
+  const TemporaryFolder folder;
   struct Row {
-    const char* path;
+    std::string path;
     int number;
     const char* reason;
   };
-  for (const Row& row : {Row{"/nonexistent", ENOENT, "PROGRAM_NOT_FOUND"},
+  for (const Row& row : {Row{folder.path() + "/x", ENOENT, "PROGRAM_NOT_FOUND"},
                          Row{"/etc/passwd", EACCES, "PROGRAM_NOT_EXECUTABLE"},
                          Row{"/", EACCES, "PROGRAM_NOT_EXECUTABLE"}}) {
     const absl::Status status =
@@ -358,7 +360,8 @@ TEST_F(Processes, AnswersWithTheErrnoOfTheProgram) {
 
 TEST_F(Processes, AnswersWithTheErrnoOfItsDirectory) {
   LaunchPlan plan = Shell("exit");
-  plan.directory = "/nonexistent";
+  const TemporaryFolder folder;
+  plan.directory = folder.path() + "/missing";
 
   const absl::Status status = TryLaunch(std::move(plan)).status();
 
@@ -428,9 +431,10 @@ TEST(ChildEndsTest, OurEndsTakeNoDescriptorsAndItsOwnDo) {
 
 TEST(ProgramTest, IsFoundByAbsolutePathOrInTheListGiven) {
   EXPECT_THAT(FindProgram("/any/path", ""), IsOkAndHolds("/any/path"));
-  EXPECT_THAT(FindProgram("env", "/nonexistent:/usr/bin"),
+  const TemporaryFolder folder;  // it is empty
+  EXPECT_THAT(FindProgram("env", folder.path() + ":/usr/bin"),
               IsOkAndHolds("/usr/bin/env"));
-  EXPECT_THAT(FindProgram("env", "/nonexistent"), HasErrno(ENOENT));
+  EXPECT_THAT(FindProgram("env", folder.path()), HasErrno(ENOENT));
   EXPECT_THAT(FindProgram("./env", "/usr/bin"), HasErrno(EINVAL));
   EXPECT_THAT(FindProgram("", "/usr/bin"), HasErrno(EINVAL));
 }
