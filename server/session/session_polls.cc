@@ -20,10 +20,10 @@ void Session::BeginBeside(SelectorEntry& entry, Wait& wait,
   }
   wait.asked_at = context_.clock->Now();
   wait.queued = options;
+  // However short its timeout is: a Poll that may begin late is better off than
+  // one that is refused.
   wait.deadline = DeadlineAfter(
-      wait.asked_at,
-      std::min(options.timeout,
-               absl::Milliseconds(context_.limits->busy_patience_ms)));
+      wait.asked_at, absl::Milliseconds(context_.limits->busy_patience_ms));
   wait.timer = context_.reactor->RunAt(wait.deadline, WakeCallback(entry.id));
 }
 

@@ -225,14 +225,18 @@ TEST_F(OneSessionTest, APollBesideAWaitIsRefusedWhenThatGoesOn) {
   EXPECT_THAT(Take(wait), ElementsAre(kIn));
 }
 
-TEST_F(OneSessionTest, APollBesideAWaitIsRefusedAfterItsOwnTimeout) {
-  Wait();
-  Wait(/*single=*/true, absl::Milliseconds(1));
+TEST_F(OneSessionTest, AShortPollBesideAWaitHasTheSamePatience) {
+  const StreamId wait = Wait();
+  const StreamId poll = Wait(/*single=*/true, absl::Nanoseconds(1));
+  Advance(kPatience - absl::Nanoseconds(1));
+  ASSERT_FALSE(session_->TakeResult(poll).has_value());
 
-  Advance(absl::Milliseconds(1));
+  session_->EndWait(wait);
 
-  ASSERT_THAT(sink_->ended(), SizeIs(1));
-  EXPECT_THAT(sink_->ended()[0], HasErrno(EBUSY));
+  EXPECT_THAT(sink_->ended(), IsEmpty());
+  const auto named = session_->TakeResult(poll);
+  ASSERT_TRUE(named.has_value());
+  EXPECT_TRUE(named->result.timed_out);
 }
 
 TEST_F(OneSessionTest, TheTimeoutOfAPollThatWaitedRunsFromItsRequest) {
@@ -261,20 +265,21 @@ TEST_F(OneSessionTest, APollOfNoTimeLooksBesideAWaitAndTakesNothing) {
   EXPECT_THAT(Take(wait), UnorderedElementsAre(kIn, kOut));
 }
 
-// What a look saw is not the waiter's to give back.
+// The wait has told of the handle, and is not to tell it again.
 TEST_F(OneSessionTest, ALookThatIsLostChangesNothing) {
   PutByte();
-  const StreamId wait = Wait();
+  const auto wait =
+      session_->BeginWait({.selector = {.name = "poll"}, .credits = 2}, sink_);
+  ASSERT_THAT(wait, IsOk());
+  ASSERT_THAT(Take(*wait), ElementsAre(kIn));
   const auto seen =
       session_->TakeResult(Wait(/*single=*/true, absl::ZeroDuration()));
   ASSERT_TRUE(seen.has_value());
-  ASSERT_THAT(Take(wait), ElementsAre(kIn));
-  ASSERT_THAT(session_->CloseHandle({.name = "in"}), IsOk());
+  ASSERT_THAT(seen->result.events, SizeIs(1));
 
   session_->GiveBack({.name = "poll"}, seen->result);
 
-  ASSERT_THAT(session_->Grant(wait, 1, 1), IsOk());
-  EXPECT_THAT(Take(wait), ElementsAre(kInvalid));
+  EXPECT_FALSE(session_->TakeResult(*wait).has_value());
 }
 
 TEST_F(OneSessionTest, ALookReportsWhatItsSelectorsKindDoes) {
