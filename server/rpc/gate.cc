@@ -57,7 +57,8 @@ class Gate final
                        method, "no rule allows this method");
     }
     for (const Verb verb : *verbs) {
-      const absl::Status allowed = authority_.Authorize(caller->principal, verb, method);
+      const absl::Status allowed =
+          authority_.Authorize(caller->principal, verb, method);
       if (!allowed.ok()) {
         return allowed;
       }
