@@ -567,6 +567,19 @@ TEST(Kqueue, UserFlagOps) {
   EXPECT_EQ(trigger(note::kUserCopy | 0x3f000000), 0u);
 }
 
+TEST(Kqueue, UserOneShotSaysItsBits) {
+  TestQueue queue;
+  ASSERT_THAT(queue.Change(1, evfilt::kUser, ev::kAdd | ev::kOneShot, 0x0f, 3),
+              IsOk());
+  ASSERT_THAT(queue.Change(1, evfilt::kUser, 0,
+                           note::kTrigger | note::kUserOr | 0xf0, 4),
+              IsOk());
+
+  EXPECT_THAT(queue.Now(),
+              ElementsAre(AllOf(HasData(1, evfilt::kUser, 4), HasNotes(0xff))));
+  EXPECT_EQ(queue->size(), 0u);
+}
+
 TEST(Kqueue, UserCrossThread) {
   TestQueue queue;
   ASSERT_THAT(queue.Change(1, evfilt::kUser, ev::kAdd | ev::kClear), IsOk());
