@@ -25,7 +25,8 @@ std::atomic<std::size_t> bytes{0};
 
 }  // namespace
 
-void* operator new(std::size_t size) {
+// Not inlined: the optimiser would take free() for the wrong way to delete.
+[[gnu::noinline]] void* operator new(std::size_t size) {
   ++allocations;
   bytes += size;
   void* const block = malloc(size);
@@ -34,8 +35,10 @@ void* operator new(std::size_t size) {
   }
   return block;
 }
-void operator delete(void* block) noexcept { free(block); }
-void operator delete(void* block, std::size_t) noexcept { free(block); }
+[[gnu::noinline]] void operator delete(void* block) noexcept { free(block); }
+[[gnu::noinline]] void operator delete(void* block, std::size_t) noexcept {
+  free(block);
+}
 
 namespace farpoll {
 namespace {

@@ -32,7 +32,8 @@ constexpr std::size_t kMostBytes = 64 << 20;
 }  // namespace
 
 // The shared library takes its memory here, too.
-void* operator new(std::size_t size) {
+// Not inlined: the optimiser would take free() for the wrong way to delete.
+[[gnu::noinline]] void* operator new(std::size_t size) {
   const bool fails =
       until_failure.load() >= 0 && until_failure.fetch_sub(1) == 0;
   void* const block = fails || size > kMostBytes ? nullptr : malloc(size);
@@ -41,8 +42,10 @@ void* operator new(std::size_t size) {
   }
   return block;
 }
-void operator delete(void* block) noexcept { free(block); }
-void operator delete(void* block, std::size_t) noexcept { free(block); }
+[[gnu::noinline]] void operator delete(void* block) noexcept { free(block); }
+[[gnu::noinline]] void operator delete(void* block, std::size_t) noexcept {
+  free(block);
+}
 
 namespace farpoll {
 namespace {

@@ -36,10 +36,8 @@ class Child {
   explicit Child(int code) : pid_(MustSucceed(fork(), "fork")) {
     if (pid_ == 0) {
       gate_.write_end.Reset();
-      char byte = 0;
       pollfd gate = {.fd = gate_.reader(), .events = POLLIN, .revents = 0};
       poll(&gate, 1, -1);
-      static_cast<void>(read(gate_.reader(), &byte, 1));
       _exit(code);
     }
   }
