@@ -2,18 +2,20 @@
 #include "server/rpc/inside.h"
 
 #include <grpcpp/grpcpp.h>
-#include <unistd.h>
 
 #include <memory>
+#include <string>
 
 #include "farpoll/v1/server.grpc.pb.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/accept/peers.h"
-#include "server/authority/authority.h"
-#include "server/policy/policy.h"
+#include "server/policy/limits.h"
+#include "server/policy/principal.h"
+#include "server/rpc/calls.h"
 #include "server/rpc/convert.h"
 #include "server/rpc/gate.h"
+#include "tests/server/authority/server_accounts.h"
 
 namespace farpoll::server {
 namespace {
@@ -40,7 +42,7 @@ class InsideTest : public testing::Test {
   InsideTest() {
     grpc::ServerBuilder builder;
     builder.RegisterService(&probe_);
-    InstallGate(builder, &peers_, &authority_, &inside_);
+    InstallGate(builder, &peers_, &accounts_.authority, &calls_, &inside_);
     server_ = builder.BuildAndStart();
   }
 
@@ -63,9 +65,9 @@ class InsideTest : public testing::Test {
     return server_->InProcessChannel(grpc::ChannelArguments());
   }
 
-  Peers peers_{10, IdentifyByKernel};
-  Authority authority_{
-      std::make_shared<Policy>(Policy::Default(Mode::kPrivate, geteuid())), {}};
+  ServerAccounts accounts_{Limits()};
+  Peers peers_{&accounts_.accounts, IdentifyByKernel};
+  Calls calls_{10};
   Inside inside_;
   Probe probe_;
   std::unique_ptr<grpc::Server> server_;
