@@ -250,7 +250,9 @@ TEST_F(OneSessionTest, TheTimeoutOfAPollThatWaitedRunsFromItsRequest) {
   ASSERT_FALSE(session_->TakeResult(poll).has_value());
   Advance(absl::Nanoseconds(1));
 
-  EXPECT_TRUE(session_->TakeResult(poll)->result.timed_out);
+  const auto named = session_->TakeResult(poll);
+  ASSERT_TRUE(named.has_value());
+  EXPECT_TRUE(named->result.timed_out);
 }
 
 TEST_F(OneSessionTest, APollOfNoTimeLooksBesideAWaitAndTakesNothing) {
@@ -293,11 +295,12 @@ TEST_F(OneSessionTest, ALookReportsWhatItsSelectorsKindDoes) {
               IsOk());
   ASSERT_THAT(session_->CloseHandle({.name = "out"}), IsOk());
 
-  EXPECT_THAT(Take(*session_->BeginWait({.selector = {.name = "poll2"},
+  const auto look = session_->BeginWait({.selector = {.name = "poll2"},
                                          .timeout = absl::ZeroDuration(),
                                          .single = true},
-                                        sink_)),
-              ElementsAre(kIn));  // a hang-up
+                                        sink_);
+  ASSERT_THAT(look, IsOk());
+  EXPECT_THAT(Take(*look), ElementsAre(kIn));  // a hang-up
 }
 
 TEST_F(OneSessionTest, APollTakesAWaitOver) {
