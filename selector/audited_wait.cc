@@ -10,6 +10,9 @@ absl::StatusOr<std::size_t> AuditedWait::Wait(absl::Span<Event> room,
     return ready;
   }
   if (*ready == 0) {
+    if (deadline == InterestSet::kLookOnce && set_.LooksIdle()) {
+      return 0;
+    }
     set_.Audit();
     return set_.Wait(room, deadline, on_signal);
   }

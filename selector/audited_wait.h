@@ -27,8 +27,10 @@ class AuditedWait {
   // `set` (Custody::kBorrowed) must outlive this.
   explicit AuditedWait(InterestSet* set) : set_(*set) {}
 
-  // As InterestSet::Wait; every number is checked before it blocks, or returns
-  // with nothing. With something ready it is a single system call.
+  // As InterestSet::Wait; every number is checked before it blocks. With
+  // something ready it is a single system call. A look once that finds
+  // nothing asks poll(2) of all numbers at once, and checks each only if that
+  // finds something.
   absl::StatusOr<std::size_t> Wait(absl::Span<Event> room,
                                    MonotonicTime deadline,
                                    OnSignal on_signal = OnSignal::kRetry);

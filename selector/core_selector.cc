@@ -179,8 +179,9 @@ absl::StatusOr<std::size_t> CoreSelector::SelectInto(
     return span.status();
   }
   const MonotonicTime deadline =
-      *span == absl::InfiniteDuration()
-          ? kNever
+      *span == absl::InfiniteDuration() ? kNever
+      : *span == absl::ZeroDuration()
+          ? InterestSet::kLookOnce
           : DeadlineAfter(std::chrono::steady_clock::now(), *span);
   Scratch<Event, kInlineEvents> scratch(&scratch_, SpaceFor(room.size()));
   for (;;) {

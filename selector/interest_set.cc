@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/errno_status.h"
+#include "selector/hidden_fd.h"
 
 namespace farpoll {
 namespace {
@@ -47,11 +48,11 @@ absl::Status TooManySets(int fd) {
 
 absl::StatusOr<std::unique_ptr<InterestSet>> InterestSet::Create(
     Custody custody, Files files) {
-  UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC));
+  UniqueFd epoll = Hide(UniqueFd(epoll_create1(EPOLL_CLOEXEC)));
   if (!epoll.valid()) {
     return ErrnoStatus(errno, "epoll_create1");
   }
-  UniqueFd signal(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  UniqueFd signal = Hide(UniqueFd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)));
   if (!signal.valid()) {
     return ErrnoStatus(errno, "eventfd");
   }
@@ -68,15 +69,30 @@ InterestSet::InterestSet(Custody custody, Files files, UniqueFd epoll,
     : custody_(custody),
       files_(files),
       epoll_(std::move(epoll)),
-      signal_(std::move(signal)) {}
+      signal_(std::move(signal)) {
+  NumberHolders::OfProcess().Insert(this);
+}
 
-InterestSet::~InterestSet() { Close(); }
+InterestSet::~InterestSet() {
+  NumberHolders::OfProcess().Erase(this);
+  Close();
+}
 
 // ---- Registrations.
 
 Events InterestSet::EventsWithoutEpoll(const Slot& slot) {
   constexpr Events kOfFiles = kIn | kOut | kReadNormal | kWriteNormal;
-  return slot.place == Slot::Place::kNotOpen ? kInvalid : slot.asked & kOfFiles;
+  switch (slot.place) {
+    case Slot::Place::kNotOpen:
+      return kInvalid;
+    case Slot::Place::kAlwaysReady:
+      return slot.asked & kOfFiles;
+    case Slot::Place::kFree:
+    case Slot::Place::kEpoll:
+    case Slot::Place::kMoving:
+      break;
+  }
+  return 0;
 }
 
 int InterestSet::Control(int epoll_fd, int operation, std::uint32_t index) {
@@ -88,6 +104,10 @@ int InterestSet::Control(int epoll_fd, int operation, std::uint32_t index) {
 }
 
 int InterestSet::Enroll(std::uint32_t index) {
+  if (slots_[index].fd == moving_number_) {
+    slots_[index].place = Slot::Place::kMoving;
+    return 0;
+  }
   int error = Control(epoll_.get(), EPOLL_CTL_ADD, index);
   if (error == EEXIST) {
     // An orphan of the same file and number, alive again: take it over.
@@ -108,8 +128,7 @@ int InterestSet::Enroll(std::uint32_t index) {
 
 void InterestSet::UpdatePending(std::uint32_t index) {
   const Slot& slot = slots_[index];
-  if (slot.place != Slot::Place::kEpoll && slot.armed &&
-      EventsWithoutEpoll(slot) != 0) {
+  if (slot.armed && EventsWithoutEpoll(slot) != 0) {
     slots_.PushPending(index);
   } else {
     slots_.RemovePending(index);
@@ -188,6 +207,7 @@ absl::Status InterestSet::Change(std::uint32_t index, Events events,
     slot = before;
     return ControlError(error, "MOD", slot.fd);
   }
+  AllowStaleLooks();
   UpdatePending(index);
   return absl::OkStatus();
 }
@@ -211,6 +231,7 @@ absl::StatusOr<int> InterestSet::Withdraw(RegistrationToken token) {
     orphans_ = orphans_ || error != 0;
   }
   slots_.Free(index);
+  AllowStaleLooks();
   UpdateSignal();
   return error;
 }
@@ -235,14 +256,24 @@ void InterestSet::AuditNext() {
 void InterestSet::AuditSlot(std::uint32_t index) {
   Slot& slot = slots_[index];
   const Slot::Place before = slot.place;
-  if (before == Slot::Place::kFree || closed()) {
+  if (before == Slot::Place::kFree || before == Slot::Place::kMoving ||
+      closed()) {
     return;
   }
+  slot.suspect = false;
   if (before == Slot::Place::kEpoll) {
+    // An orphan of the number's present file is alive again, if there is one,
+    // and hides that the slot's entry is of another file. That one's events
+    // must be stale.
+    if (orphans_) {
+      slots_.NextEntryGeneration(index);
+      AllowStaleLooks();
+    }
     if (Control(epoll_.get(), EPOLL_CTL_MOD, index) == 0) {
       return;
     }
     slots_.NextEntryGeneration(index);
+    AllowStaleLooks();
     orphans_ = true;
   }
   if (Enroll(index) != 0) {
@@ -255,40 +286,7 @@ void InterestSet::AuditSlot(std::uint32_t index) {
   }
 }
 
-// ---- The kernel's set.
-
-absl::Status InterestSet::ShedOrphans() {
-  UniqueFd fresh(epoll_create1(EPOLL_CLOEXEC));
-  if (!fresh.valid()) {
-    return ErrnoStatus(errno, "epoll_create1");
-  }
-  epoll_event entry = {.events = EPOLLIN, .data = {.u64 = kSignalEntry}};
-  if (epoll_ctl(fresh.get(), EPOLL_CTL_ADD, signal_.get(), &entry) != 0) {
-    return ErrnoStatus(errno, "epoll_ctl(ADD)");
-  }
-  for (std::uint32_t index = 0; index < slots_.end(); ++index) {
-    // A number that was closed too, and not audited yet, stays behind: EBADF,
-    // or the new set itself was given that number.
-    if (slots_[index].place != Slot::Place::kEpoll ||
-        slots_[index].fd == fresh.get()) {
-      continue;
-    }
-    const int error = Control(fresh.get(), EPOLL_CTL_ADD, index);
-    if (error != 0 && error != EBADF && error != EPERM) {
-      return ControlError(error, "ADD", slots_[index].fd);
-    }
-  }
-  if (dup3(fresh.get(), epoll_.get(), O_CLOEXEC) < 0) {
-    return ErrnoStatus(errno, "dup3");
-  }
-  orphans_ = false;
-  // Whoever is inside may sit in the old kernel set, which lives until its last
-  // waiter leaves; the signal, a member of both, calls them out.
-  outdated_waiters_ = waiters();
-  first_ticket_ = outdated_waiters_ + departures_;
-  UpdateSignal();
-  return absl::OkStatus();
-}
+// ---- The signal.
 
 void InterestSet::UpdateSignal() {
   const bool wanted = closed() || outdated_waiters_ > 0 || slots_.pending() > 0;

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -20,12 +21,14 @@
 #include "base/mutex.h"
 #include "base/unique_fd.h"
 #include "selector/events.h"
+#include "selector/number_holders.h"
 #include "selector/on_signal.h"
 #include "selector/scratch.h"
 #include "selector/slot_table.h"
 #include "selector/waitable.h"
 
 struct epoll_event;
+struct pollfd;
 
 namespace farpoll {
 
@@ -43,9 +46,11 @@ using RegistrationToken = std::uint64_t;
 // A number closed while a copy of its file lives elsewhere leaves an orphan in
 // the kernel's set, which can neither be removed nor silenced. Its events are
 // dropped, and the first one seen after the registration went makes the set
-// move to a new kernel set under the same number. Waiters move along; a foreign
-// epoll set that holds fd() does not and has to add it again.
-class InterestSet {
+// move to a new kernel set under the same number. Waiters move along, and so do
+// copies of the number that the set was told of, and the sets and views of this
+// process that hold one of these. A foreign epoll set has to add the number
+// again.
+class InterestSet final : private NumberHolder {
  public:
   // Whether numbers may be closed or reused behind the set's back.
   enum class Custody {
@@ -59,13 +64,14 @@ class InterestSet {
   // What becomes of files that epoll refuses.
   enum class Files { kAlwaysReady, kRefused };
 
+  // A deadline that is known as past without a clock: samples once.
+  static constexpr MonotonicTime kLookOnce = MonotonicTime::min();
+
   //   Errors: RESOURCE_EXHAUSTED (EMFILE, ENFILE, ENOMEM).
   static absl::StatusOr<std::unique_ptr<InterestSet>> Create(
       Custody custody, Files files = Files::kAlwaysReady);
   // As Close().
   ~InterestSet();
-  InterestSet(const InterestSet&) = delete;
-  InterestSet& operator=(const InterestSet&) = delete;
 
   // Adds a registration. At most one per number: the caller sees to it.
   //   Errors: EBADF (kOwned only), EPERM (Files::kRefused only), ELOOP and
@@ -106,6 +112,13 @@ class InterestSet {
   // Audits one registration, the next in turn; for sets too busy to block.
   void AuditNext();
 
+  // Whether poll(2) finds nothing on any registered number, whatever file it
+  // names by now: then a look misses nothing for want of an Audit(). One system
+  // call. False also when poll(2) can't tell. Which number was reused is not
+  // known then, so each is checked when it reports next. Level-triggered
+  // registrations of kBorrowed only.
+  bool LooksIdle();
+
   // Takes what is ready; see Waitable::Collect. `Event::fd` is the number,
   // `data` the cookie.
   //   Errors: also RESOURCE_EXHAUSTED (EMFILE, ENFILE, ENOMEM, ENOSPC) when an
@@ -120,10 +133,25 @@ class InterestSet {
                                    MonotonicTime deadline,
                                    OnSignal on_signal = OnSignal::kRetry);
 
-  // See Waitable.
+  // See Waitable. Close() leaves open what is not the set's own any more.
   absl::StatusOr<int> fd() const;
   void Close();
   bool closed() const;
+
+  // `copy`, a copy of the set's number, moves along from now on. Whoever owns
+  // it calls Unfollow before closing it.
+  void Follow(int copy);
+  void Unfollow(int copy);
+
+  // Whether `number` names this set's present kernel set: a program may have
+  // closed or replaced numbers that are not its own. Takes no lock. False after
+  // Close().
+  bool NamedBy(int number) const;
+
+  // Takes a registered number out of the kernel's set for good; whether it
+  // still named the file registered. For descriptors of the library's own, just
+  // before the set is closed.
+  bool TakeOut(int fd);
 
   // Registrations at present.
   std::size_t size() const;
@@ -153,16 +181,32 @@ class InterestSet {
   absl::Status Change(std::uint32_t index, Events events, Trigger trigger,
                       std::uint64_t data) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AuditSlot(std::uint32_t index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Audits a slot that has reported; what poll(2) says of its number, as the
+  // report may be of another file. Zero also for a number that is pending now.
+  Events CheckSuspect(std::uint32_t index)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // Turns the kernel's events into ours, without the stale ones, and fills up
-  // from the pending list; how many. `room` is no smaller than `seen`.
-  absl::StatusOr<std::size_t> Translate(absl::Span<const epoll_event> seen,
-                                        absl::Span<Event> room)
+  // from the pending list; how many. `room` is no smaller than `seen`. Says in
+  // `orphan` whether an orphan has to be shed.
+  std::size_t Translate(absl::Span<const epoll_event> seen,
+                        absl::Span<Event> room, bool& orphan)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::size_t TakePending(absl::Span<Event> room)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Whether the set's own numbers are still its own, as far as can be known.
+  bool Intact() const { return epoll_.valid() && NamedBy(epoll_.get()); }
+  // Notes that events collected so far may be stale by now.
+  void AllowStaleLooks() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // Moves to a new kernel set, and takes along whoever holds the number. For a
+  // waiter inside, without the mutex.
+  absl::Status ShedOrphans();
   // Moves every registration to a new kernel set under the old number.
-  absl::Status ShedOrphans() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status MoveToFreshSet() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // NumberHolder, for numbers of other sets that are registered here.
+  void BeforeMove(int number) override;
+  void AfterMove(int number) override;
 
   // Waiters inside.
   std::uint64_t waiters() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -194,6 +238,11 @@ class InterestSet {
   bool signalled_ ABSL_GUARDED_BY(mutex_) = false;
   // A registration went while its entry could not be deleted.
   bool orphans_ ABSL_GUARDED_BY(mutex_) = false;
+  // Looks that may still come with stale events while no orphan is known.
+  std::uint64_t stale_looks_allowed_ ABSL_GUARDED_BY(mutex_) = 0;
+  // The number of another set that is on the move; -1: none.
+  int moving_number_ ABSL_GUARDED_BY(mutex_) = -1;
+  std::vector<int> copies_ ABSL_GUARDED_BY(mutex_);
   // Waiters that have left.
   std::uint64_t departures_ ABSL_GUARDED_BY(mutex_) = 0;
   // The first ticket given after the last move to a new kernel set, and how
@@ -201,6 +250,8 @@ class InterestSet {
   std::uint64_t first_ticket_ ABSL_GUARDED_BY(mutex_) = 0;
   std::uint64_t outdated_waiters_ ABSL_GUARDED_BY(mutex_) = 0;
   std::uint32_t audit_next_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Room for LooksIdle().
+  std::vector<pollfd> polled_ ABSL_GUARDED_BY(mutex_);
 
   ScratchPool<epoll_event> scratch_;
 };

@@ -1,5 +1,6 @@
 // The waiting half of InterestSet: how waiters come in, take events and leave,
 // and how Close() sees them out.
+#include <poll.h>
 #include <sys/epoll.h>
 #include <time.h>
 
@@ -10,6 +11,7 @@
 
 #include "base/errno_status.h"
 #include "selector/interest_set.h"
+#include "selector/invariant.h"
 
 namespace farpoll {
 namespace {
@@ -18,8 +20,7 @@ namespace {
 constexpr std::size_t kInlineEvents = 256;
 constexpr std::size_t kMostKernelEvents = INT_MAX / sizeof(epoll_event);
 
-// A deadline that needs no clock to be known as past.
-constexpr MonotonicTime kLookOnce = MonotonicTime::min();
+constexpr MonotonicTime kLookOnce = InterestSet::kLookOnce;
 
 // One epoll_wait(2) for what is left until `deadline`, in nanoseconds.
 int EpollOnce(int epoll_fd, absl::Span<epoll_event> room,
@@ -123,24 +124,37 @@ absl::StatusOr<std::size_t> InterestSet::Wait(absl::Span<Event> room,
       return seen == 0 ? absl::StatusOr<std::size_t>(0)
                        : ErrnoStatus(errno, "epoll_wait");
     }
-    MutexLock lock(&mutex_);
-    if (closed()) {
-      return ClosedError(kName);
+    std::size_t count = 0;
+    bool orphan = false;
+    {
+      MutexLock lock(&mutex_);
+      if (closed()) {
+        return ClosedError(kName);
+      }
+      count = Translate(scratch.room().first(static_cast<std::size_t>(seen)),
+                        room, orphan);
+      if (!orphan && count > 0) {
+        scratch.Release();
+        Leave(visit.ticket());
+        visit.SetLeft();
+        return count;
+      }
+      CatchUp(visit.ticket());
     }
-    const absl::StatusOr<std::size_t> count =
-        Translate(scratch.room().first(static_cast<std::size_t>(seen)), room);
-    if (!count.ok() || *count > 0) {
-      scratch.Release();
-      Leave(visit.ticket());
-      visit.SetLeft();
-      return count;
+    if (orphan) {
+      const absl::Status shed = ShedOrphans();
+      if (count > 0) {
+        return count;
+      }
+      if (!shed.ok()) {
+        return shed;
+      }
     }
-    CatchUp(visit.ticket());
   }
 }
 
-absl::StatusOr<std::size_t> InterestSet::Translate(
-    absl::Span<const epoll_event> seen, absl::Span<Event> room) {
+std::size_t InterestSet::Translate(absl::Span<const epoll_event> seen,
+                                   absl::Span<Event> room, bool& orphan) {
   std::size_t count = 0;
   bool signalled = false;
   bool stale = false;
@@ -158,21 +172,34 @@ absl::StatusOr<std::size_t> InterestSet::Translate(
     if (!slot->armed) {  // fired in the kernel set before the last move
       continue;
     }
+    auto events = static_cast<Events>(event.events);
+    if (slot->suspect) {
+      events = CheckSuspect(static_cast<std::uint32_t>(entry >> 32));
+      signalled = true;  // if it is not open, it is pending by now
+      if (events == 0) {
+        continue;
+      }
+    }
     slot->armed = slot->trigger != Trigger::kOneShot;
-    room[count++] = {.fd = slot->fd,
-                     .events = static_cast<Events>(event.events),
-                     .data = slot->data};
+    room[count++] = {.fd = slot->fd, .events = events, .data = slot->data};
   }
   if (signalled) {
     count += TakePending(room.subspan(count));
   }
-  if (stale && orphans_) {
-    const absl::Status shed = ShedOrphans();
-    if (!shed.ok() && count == 0) {
-      return shed;
-    }
+  orphan = stale && orphans_;
+  if (stale && !orphan) {
+    RequireInvariant(stale_looks_allowed_ > 0,
+                     "every orphan of an interest set is known", seen.size(),
+                     slots_.used());
+    --stale_looks_allowed_;
   }
   return count;
+}
+
+void InterestSet::AllowStaleLooks() {
+  // Whoever is inside may have collected before the change; nobody looks twice
+  // at what came before it.
+  stale_looks_allowed_ = waiters();
 }
 
 std::size_t InterestSet::TakePending(absl::Span<Event> room) {
@@ -197,6 +224,33 @@ std::size_t InterestSet::TakePending(absl::Span<Event> room) {
   return count;
 }
 
+Events InterestSet::CheckSuspect(std::uint32_t index) {
+  AuditSlot(index);
+  const Slot& slot = slots_[index];
+  if (slot.place != Slot::Place::kEpoll) {
+    return 0;
+  }
+  pollfd entry = {
+      .fd = slot.fd, .events = static_cast<short>(slot.asked), .revents = 0};
+  return poll(&entry, 1, 0) > 0 ? static_cast<Events>(entry.revents)
+                                : Events{0};
+}
+
+bool InterestSet::LooksIdle() {
+  MutexLock lock(&mutex_);
+  polled_.clear();
+  for (std::uint32_t index = 0; index < slots_.end(); ++index) {
+    Slot& slot = slots_[index];
+    if (slot.place != Slot::Place::kFree && slot.armed) {
+      slot.suspect = true;
+      polled_.push_back({.fd = slot.fd,
+                         .events = static_cast<short>(slot.asked),
+                         .revents = 0});
+    }
+  }
+  return poll(polled_.data(), polled_.size(), 0) == 0;
+}
+
 // ---- Waiters.
 
 std::uint64_t InterestSet::waiters() const {
@@ -209,6 +263,9 @@ void InterestSet::CatchUp(std::uint64_t& ticket) {
     --outdated_waiters_;
     UpdateSignal();
   }
+  RequireInvariant(outdated_waiters_ < waiters(),
+                   "the waiter that looks is not one of those left behind",
+                   outdated_waiters_, waiters());
 }
 
 void InterestSet::Leave(std::uint64_t& ticket) {
@@ -224,11 +281,17 @@ void InterestSet::Leave(std::uint64_t& ticket) {
 void InterestSet::Close() {
   MutexLock lock(&mutex_);
   tickets_.fetch_or(kClosed);
-  if (signal_.valid()) {
+  const bool intact = Intact();
+  if (intact) {
     UpdateSignal();
   }
   while (waiters() > 0) {
     left_.Wait(&mutex_);
+  }
+  if (!intact) {
+    // Closing what may be somebody else's by now is worse than a leak.
+    epoll_.Release();
+    signal_.Release();
   }
   epoll_.Reset();
   signal_.Reset();

@@ -198,8 +198,9 @@ absl::StatusOr<absl::Span<const Event>> PollObject::Poll(Timeout timeout,
     return span.status();
   }
   const MonotonicTime deadline =
-      *span == absl::InfiniteDuration()
-          ? kNever
+      *span == absl::InfiniteDuration() ? kNever
+      : *span == absl::ZeroDuration()
+          ? InterestSet::kLookOnce
           : DeadlineAfter(std::chrono::steady_clock::now(), *span);
   const Turn turn(this);
   if (!turn.status().ok()) {
@@ -222,7 +223,7 @@ absl::StatusOr<std::size_t> PollObject::Collect(absl::Span<Event> room) {
   if (!turn.status().ok()) {
     return turn.status();
   }
-  return WaitInTurn(room, MonotonicTime::min(), OnSignal::kRetry);
+  return WaitInTurn(room, InterestSet::kLookOnce, OnSignal::kRetry);
 }
 
 absl::StatusOr<std::size_t> PollObject::WaitInTurn(absl::Span<Event> room,

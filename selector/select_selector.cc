@@ -21,6 +21,9 @@ absl::Status SelectSelector::CheckNumber(int fd) const { return CheckOpen(fd); }
 
 absl::StatusOr<std::size_t> SelectSelector::WaitForEvents(
     absl::Span<Event> room, MonotonicTime deadline, OnSignal on_signal) {
+  if (deadline == InterestSet::kLookOnce && set().LooksIdle()) {
+    return 0;
+  }
   set().Audit();
   const absl::StatusOr<std::size_t> seen =
       set().Wait(room, deadline, on_signal);

@@ -20,6 +20,7 @@ struct Slot {
     kEpoll,        // the epoll set
     kAlwaysReady,  // a file that epoll refuses (EPERM)
     kNotOpen,      // a number without a file, or an O_PATH descriptor (EBADF)
+    kMoving,       // nobody for now: the number of a set that is on the move
   };
 
   std::uint64_t data = 0;
@@ -39,6 +40,8 @@ struct Slot {
   bool armed : 1 = false;
   // Whether it stands in the pending list.
   bool pending : 1 = false;
+  // Whether its number may name another file since it was checked last.
+  bool suspect : 1 = false;
 };
 static_assert(sizeof(Slot) == 32);
 

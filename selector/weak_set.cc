@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/errno_status.h"
+#include "selector/hidden_fd.h"
 
 namespace farpoll {
 namespace {
@@ -22,7 +23,7 @@ constexpr int kMostTimes = 16;
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<WeakSet>> WeakSet::Create() {
-  UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC));
+  UniqueFd epoll = Hide(UniqueFd(epoll_create1(EPOLL_CLOEXEC)));
   if (!epoll.valid()) {
     return ErrnoStatus(errno, "epoll_create1");
   }

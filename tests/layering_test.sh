@@ -11,6 +11,7 @@ readonly rules='
 base: base/
 selector: selector/ base/
 selector/interest_set.cc: selector/ base/ +epoll
+selector/interest_set_move.cc: selector/ base/ +epoll
 selector/interest_set_wait.cc: selector/ base/ +epoll
 selector/pollable_view.cc: selector/ base/ +epoll
 selector/weak_set.cc: selector/ base/ +epoll

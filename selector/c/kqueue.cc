@@ -1,12 +1,15 @@
 // selector/c/kqueue.cc: room: selector. kqueue() and kevent() for C programs.
 //
 // There a queue is a descriptor, which the program closes without telling
-// anybody. So the program gets a copy of the queue's number, and the queue
-// keeps its own: whatever becomes of the copy, the library never touches a
-// number that is somebody else's by now. That a copy was closed is noticed by
-// the next kqueue(), which looks at every queue there is, and by kevent() on
-// the number; then the queue behind it is released. Threads: both functions
-// from any thread. Source: FreeBSD kqueue(2); docs/kqueue.md.
+// anybody. So the program gets a copy of a view of the queue, and the library
+// keeps the view and the queue's numbers: whatever becomes of the copy, the
+// library never touches a number that is somebody else's by now. The view is
+// one open file for life, also when the queue gets a new kernel set, so that
+// copies of the program's number and foreign epoll sets that hold it stay
+// right. That a copy was closed is noticed by the next kqueue(), which looks at
+// every queue there is, and by kevent() on the number; then the queue behind it
+// is released. Threads: both functions from any thread. Source: FreeBSD
+// kqueue(2); docs/kqueue.md.
 #include "selector/kqueue/kqueue.h"
 
 #include <fcntl.h>
@@ -30,11 +33,12 @@
 #include "base/mutex.h"
 #include "base/timeout.h"
 #include "base/unique_fd.h"
+#include "selector/fork_guard.h"
 #include "selector/kqueue/descriptor.h"
-#include "selector/kqueue/fork_guard.h"
 #include "selector/kqueue/kevent.h"
 #include "selector/kqueue/kqueue_options.h"
 #include "selector/on_signal.h"
+#include "selector/pollable_view.h"
 
 namespace farpoll {
 namespace {
@@ -46,62 +50,72 @@ static_assert(offsetof(struct kevent, fflags) == offsetof(Kevent, fflags));
 static_assert(offsetof(struct kevent, data) == offsetof(Kevent, data));
 static_assert(offsetof(struct kevent, udata) == offsetof(Kevent, udata));
 
-using SharedQueue = std::shared_ptr<Kqueue>;
+// What stands behind a number of the program's.
+struct Backing {
+  explicit Backing(std::unique_ptr<Kqueue> made) : queue(std::move(made)) {}
+
+  const std::unique_ptr<Kqueue> queue;
+  // Goes before the queue that it looks at.
+  std::unique_ptr<StandingView> view;
+};
+using SharedBacking = std::shared_ptr<Backing>;
 
 // The program's numbers and the queues behind them.
 class Numbers {
  public:
-  // A number for `queue`, the caller's to close; -1 with errno set.
-  int Give(SharedQueue queue) {
-    const int number = fcntl(*queue->fd(), F_DUPFD_CLOEXEC, 0);
-    if (number < 0) {
+  // A number for `backing`, the caller's to close; -1 with errno set.
+  int Give(SharedBacking backing) {
+    UniqueFd given(fcntl(backing->view->fd(), F_DUPFD_CLOEXEC, 0));
+    if (!given.valid()) {
       return -1;
     }
-    // Released after the mutex: closing a queue may wait for its waiters.
-    std::vector<SharedQueue> dead;
-    MutexLock lock(&mutex_);
-    for (auto entry = queues_.begin(); entry != queues_.end();) {
-      // The new number was free, so whatever is noted for it is closed.
-      if (entry->first == number || !Names(entry->first, *entry->second)) {
-        dead.push_back(std::move(entry->second));
-        queues_.erase(entry++);
-      } else {
-        ++entry;
+    const int number = given.get();
+    // Released after the mutex: closing a queue takes locks of its own.
+    std::vector<SharedBacking> dead;
+    {
+      MutexLock lock(&mutex_);
+      for (auto entry = backings_.begin(); entry != backings_.end();) {
+        // The new number was free, so whatever is noted for it is closed.
+        if (entry->first == number || !Names(entry->first, *entry->second)) {
+          dead.push_back(std::move(entry->second));
+          backings_.erase(entry++);
+        } else {
+          ++entry;
+        }
       }
+      backings_[number] = std::move(backing);
     }
-    queues_[number] = std::move(queue);
-    return number;
+    return given.Release();
   }
 
-  // The queue of `number`; null when it is none.
-  SharedQueue Find(int number) {
-    MutexLock lock(&mutex_);
-    const auto found = queues_.find(number);
-    return found != queues_.end() ? found->second : nullptr;
-  }
-
-  // As Find, and sure that the number is still the queue's.
-  SharedQueue FindOpen(int number) {
-    SharedQueue queue = Find(number);
-    if (queue == nullptr || Names(number, *queue)) {
-      return queue;
+  // What stands behind `number`; null when it is none, or the program has
+  // closed it.
+  SharedBacking FindOpen(int number) {
+    SharedBacking backing = Find(number);
+    if (backing == nullptr || Names(number, *backing)) {
+      return backing;
     }
     MutexLock lock(&mutex_);
-    const auto found = queues_.find(number);
-    if (found != queues_.end() && found->second == queue) {
-      queues_.erase(found);
+    const auto found = backings_.find(number);
+    if (found != backings_.end() && found->second == backing) {
+      backings_.erase(found);
     }
     return nullptr;
   }
 
  private:
-  static bool Names(int number, const Kqueue& queue) {
-    const absl::StatusOr<int> own = queue.fd();
-    return own.ok() && SameOpenFile(*own, number);
+  SharedBacking Find(int number) {
+    MutexLock lock(&mutex_);
+    const auto found = backings_.find(number);
+    return found != backings_.end() ? found->second : nullptr;
+  }
+
+  static bool Names(int number, const Backing& backing) {
+    return SameOpenFile(backing.view->fd(), number);
   }
 
   Mutex mutex_;
-  absl::flat_hash_map<int, SharedQueue> queues_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<int, SharedBacking> backings_ ABSL_GUARDED_BY(mutex_);
 };
 
 // A child after fork(2) has none of its parent's queues, and may make its own.
@@ -134,18 +148,38 @@ int WithoutExceptions(Call call) {
   }
 }
 
+absl::StatusOr<SharedBacking> MakeBacking() {
+  absl::StatusOr<std::unique_ptr<Kqueue>> queue =
+      Kqueue::Create(OptionsOfProcess());
+  if (!queue.ok()) {
+    return queue.status();
+  }
+  auto backing = std::make_shared<Backing>(*std::move(queue));
+  const absl::StatusOr<int> number = backing->queue->fd();
+  if (!number.ok()) {
+    return number.status();
+  }
+  absl::StatusOr<std::unique_ptr<StandingView>> view =
+      StandingView::Create(*number);
+  if (!view.ok()) {
+    return view.status();
+  }
+  backing->view = *std::move(view);
+  return backing;
+}
+
 bool IsTimeout(const timespec& span) {
   return span.tv_sec >= 0 && span.tv_nsec >= 0 && span.tv_nsec < 1'000'000'000;
 }
 
 int Control(int number, absl::Span<const Kevent> changes,
             absl::Span<Kevent> events, Timeout timeout) {
-  const SharedQueue queue = AllNumbers().FindOpen(number);
-  if (queue == nullptr) {
+  const SharedBacking backing = AllNumbers().FindOpen(number);
+  if (backing == nullptr) {
     return Fail(EBADF);
   }
   const absl::StatusOr<std::size_t> count =
-      queue->Control(changes, events, timeout, OnSignal::kReturn);
+      backing->queue->Control(changes, events, timeout, OnSignal::kReturn);
   if (!count.ok()) {
     const int error = ErrnoOf(count.status());
     return Fail(error != 0 ? error : EINVAL);
@@ -154,10 +188,9 @@ int Control(int number, absl::Span<const Kevent> changes,
 }
 
 int MakeQueue() {
-  absl::StatusOr<std::unique_ptr<Kqueue>> queue =
-      Kqueue::Create(OptionsOfProcess());
-  return queue.ok() ? AllNumbers().Give(*std::move(queue))
-                    : Fail(ErrnoOf(queue.status()));
+  const absl::StatusOr<SharedBacking> backing = MakeBacking();
+  return backing.ok() ? AllNumbers().Give(*backing)
+                      : Fail(ErrnoOf(backing.status()));
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "selector/hidden_fd.h"
 
 namespace farpoll {
 namespace {
@@ -21,7 +22,7 @@ constexpr std::uint32_t kEntryChanges =
 
 int FileWatcher::Open() {
   if (!inotify_.valid()) {
-    inotify_.Reset(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+    inotify_ = Hide(UniqueFd(inotify_init1(IN_CLOEXEC | IN_NONBLOCK)));
   }
   return inotify_.get();
 }

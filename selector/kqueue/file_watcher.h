@@ -26,6 +26,8 @@ class FileWatcher {
 
   // Closes it, and forgets all.
   void Close() { *this = FileWatcher(); }
+  // Gives it up unclosed: its number is somebody else's by now.
+  void Abandon() { inotify_.Release(); }
 
   // Watches the file behind `fd` for `knote`, or changes its mask; the errno, 0
   // for success. Open() comes first.

@@ -31,6 +31,9 @@ using KnoteId = std::uint64_t;
 class FilterState {
  public:
   virtual ~FilterState() = default;
+  // Gives up the state's own descriptor, if it has one, unclosed: the number is
+  // somebody else's by now.
+  virtual void Abandon() {}
 };
 
 // What a sample looks at lies in the first of two cache lines.

@@ -77,7 +77,7 @@ absl::StatusOr<std::unique_ptr<Kqueue>> Kqueue::FromFd(int fd) {
 Kqueue::Kqueue(std::shared_ptr<Queue> queue, int number, bool copy)
     : queue_(std::move(queue)), number_(number), copy_(copy) {
   if (copy_) {
-    queue_->AddCopy();
+    queue_->AddCopy(number_);
   }
 }
 
@@ -185,11 +185,15 @@ void Kqueue::Close() {
     return;
   }
   if (!fork_guard_.InCreator()) {
-    if (copy_ || queue_->GiveUpNumber()) {
+    // A number that names something else by now is somebody else's.
+    if ((copy_ || queue_->GiveUpNumber()) && queue_->NamedBy(number_)) {
       ::close(number_);
     }
   } else if (copy_) {
-    ::close(number_);
+    queue_->UnfollowCopy(number_);
+    if (queue_->NamedBy(number_)) {
+      ::close(number_);
+    }
     queue_->DropCopy();
   } else {
     queue_->DropNumber();

@@ -18,7 +18,7 @@
 #include "absl/types/span.h"
 #include "base/clock.h"
 #include "base/timeout.h"
-#include "selector/kqueue/fork_guard.h"
+#include "selector/fork_guard.h"
 #include "selector/kqueue/kevent.h"
 #include "selector/kqueue/kqueue_options.h"
 #include "selector/on_signal.h"

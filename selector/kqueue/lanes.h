@@ -55,6 +55,9 @@ class Lanes {
     return sets_[lane]->Collect(room);
   }
 
+  // The set that the queue is polled by.
+  InterestSet& first() { return *sets_[0]; }
+
   // See Waitable.
   absl::StatusOr<int> fd() const { return sets_[0]->fd(); }
   void Close();

@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/errno_status.h"
+#include "selector/hidden_fd.h"
 #include "selector/kqueue/queue_marks.h"
 #include "selector/kqueue/registry.h"
 
@@ -53,7 +54,7 @@ absl::StatusOr<std::shared_ptr<Queue>> Queue::Create(
   if (!lanes.ok()) {
     return lanes.status();
   }
-  UniqueFd wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  UniqueFd wake = Hide(UniqueFd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)));
   if (!wake.valid()) {
     return ErrnoStatus(errno, "eventfd");
   }
@@ -235,7 +236,9 @@ int Queue::Reevaluate(Knote& knote) {
 
 void Queue::Drop(Knote& knote) {
   knote.filter->Detach(knote, *this);
-  Unwatch(knote);
+  if (Unwatch(knote) != 0 && knote.state != nullptr) {
+    knote.state->Abandon();
+  }
   knotes_.Erase(knote);
 }
 

@@ -71,12 +71,20 @@ class Queue final : public std::enable_shared_from_this<Queue>,
   // Registrations at present.
   std::size_t size() const;
 
-  // Counts the objects that own a copy of the queue's number.
-  void AddCopy() { copies_.fetch_add(1); }
+  // Counts the objects that own a copy of the queue's number; the copies move
+  // along when the queue gets a new kernel set.
+  void AddCopy(int number) {
+    copies_.fetch_add(1);
+    lanes_->first().Follow(number);
+  }
+  // Before the copy is closed.
+  void UnfollowCopy(int number) { lanes_->first().Unfollow(number); }
   // An object is done with the queue's number, or with the copy it owned. The
   // queue closes when neither its number nor a copy is wanted any more.
   void DropNumber();
   void DropCopy();
+  // Whether `number` still names the queue. Takes no lock.
+  bool NamedBy(int number) const { return lanes_->first().NamedBy(number); }
   // Whether the queue's own number still stands for it.
   bool number_open() const {
     return number_open_.load(std::memory_order_acquire);
@@ -127,6 +135,9 @@ class Queue final : public std::enable_shared_from_this<Queue>,
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Drops every knote of a descriptor; how many.
   std::size_t DropAllOf(int fd) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Gives up, unclosed, those of the queue's own descriptors whose numbers are
+  // somebody else's by now.
+  void AbandonStrangers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Registers one of the queue's own descriptors under a marker.
   int WatchOwn(int fd, std::uint64_t mark)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

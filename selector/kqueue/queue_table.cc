@@ -5,8 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "selector/fork_guard.h"
 #include "selector/kqueue/descriptor.h"
-#include "selector/kqueue/fork_guard.h"
 
 namespace farpoll {
 

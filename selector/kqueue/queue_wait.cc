@@ -280,12 +280,31 @@ bool Queue::closed() const {
   return closed_;
 }
 
+void Queue::AbandonStrangers() {
+  InterestSet& set = lanes_->first();
+  for (UniqueFd* const own : {&wake_, &signals_, &clock_}) {
+    if (own->valid() && !set.TakeOut(own->get())) {
+      own->Release();
+    }
+  }
+  if (files_.fd() >= 0 && !set.TakeOut(files_.fd())) {
+    files_.Abandon();
+  }
+  std::uint32_t place = 0;
+  while (Knote* const knote = knotes_.Next(place)) {
+    if (knote->state != nullptr && knote->token != 0 && Unwatch(*knote) != 0) {
+      knote->state->Abandon();
+    }
+  }
+}
+
 void Queue::Close() {
   {
     MutexLock lock(&mutex_);
     if (closed_) {
       return;
     }
+    AbandonStrangers();
     closed_ = true;
   }
   lanes_->Close();

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/errno_status.h"
+#include "selector/hidden_fd.h"
 #include "selector/kqueue/queue.h"
 #include "selector/kqueue/queue_marks.h"
 
@@ -179,17 +180,19 @@ int Queue::WatchSignal(Knote& knote) {
   const sigset_t set = SignalSetOf(mask);
   // Signals that no thread blocks would be handled before they are read.
   SignalDesk::Block(mask);
-  const int fd = signalfd(signals_.get(), &set, SFD_CLOEXEC | SFD_NONBLOCK);
-  if (fd < 0) {
-    return errno;
-  }
   if (!signals_.valid()) {
-    UniqueFd signals(fd);
-    const int error = WatchOwn(fd, kSignalsMark);
+    UniqueFd signals =
+        Hide(UniqueFd(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)));
+    if (!signals.valid()) {
+      return errno;
+    }
+    const int error = WatchOwn(signals.get(), kSignalsMark);
     if (error != 0) {
       return error;
     }
     signals_ = std::move(signals);
+  } else if (signalfd(signals_.get(), &set, 0) < 0) {
+    return errno;
   }
   signal_mask_ = mask;
   SignalDesk::OfProcess().Subscribe(weak_from_this(), knote.id(),
@@ -213,7 +216,8 @@ void Queue::Recheck(Knote& knote) {
     return;
   }
   if (!clock_.valid()) {
-    UniqueFd clock(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+    UniqueFd clock = Hide(
+        UniqueFd(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)));
     if (!clock.valid() || WatchOwn(clock.get(), kClockMark) != 0) {
       return;  // it is looked at when the kernel's set has something to say
     }

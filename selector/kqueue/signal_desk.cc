@@ -8,7 +8,7 @@
 #include <array>
 #include <utility>
 
-#include "selector/kqueue/fork_guard.h"
+#include "selector/fork_guard.h"
 
 namespace farpoll {
 namespace {

@@ -264,6 +264,74 @@ TEST(InterestSetTest, OrphanNeitherReportsNorSpins) {
   EXPECT_THAT(Take(*set), ElementsAre(IsEvent(other.reader(), kIn)));
 }
 
+TEST(InterestSetTest, AnOrphanBesideALiveEventDoesNotSpin) {
+  const auto set = NewSet(kOwned);
+  Pipe pipe;
+  const Pipe other;
+  const UniqueFd copy = Duplicate(pipe.reader());
+  const auto token = set->Add(pipe.reader(), kIn, Trigger::kLevel, 0);
+  ASSERT_THAT(set->Add(other.reader(), kIn, Trigger::kLevel, 0), IsOk());
+  Write(pipe.writer(), "x");
+  Write(other.writer(), "x");
+  pipe.read_end.Reset();
+  ASSERT_THAT(set->Remove(*token), IsOk());
+
+  EXPECT_THAT(Take(*set), ElementsAre(IsEvent(other.reader(), kIn)));
+  Drain(other.reader());
+
+  EXPECT_THAT(Take(*set), IsEmpty());
+}
+
+TEST(InterestSetTest, AClosedNumberThatWasModifiedDoesNotSpin) {
+  const auto set = NewSet(kBorrowed);
+  Pipe pipe;
+  const UniqueFd copy = Duplicate(pipe.reader());
+  const auto token = set->Add(pipe.reader(), kIn, Trigger::kLevel, 0);
+  pipe.read_end.Reset();
+  ASSERT_THAT(set->Modify(*token, kIn | kPriority, Trigger::kLevel, 0), IsOk());
+  ASSERT_THAT(set->Remove(*token), IsOk());
+  Write(pipe.writer(), "x");
+
+  EXPECT_THAT(Take(*set), IsEmpty());
+  EXPECT_EQ(KernelPoll(*set->fd(), kIn), 0);
+}
+
+TEST(InterestSetTest, LooksIdleIsPollsWord) {
+  const auto set = NewSet(kBorrowed);
+  EXPECT_TRUE(set->LooksIdle());
+  const Pipe quiet;
+  Pipe pipe;
+  ASSERT_THAT(set->Add(quiet.reader(), kIn, Trigger::kLevel, 0), IsOk());
+  ASSERT_THAT(set->Add(pipe.reader(), kIn, Trigger::kLevel, 0), IsOk());
+  EXPECT_TRUE(set->LooksIdle());
+  Write(pipe.writer(), "x");
+  EXPECT_FALSE(set->LooksIdle());
+  Drain(pipe.reader());
+  EXPECT_TRUE(set->LooksIdle());
+
+  pipe.read_end.Reset();
+
+  EXPECT_FALSE(set->LooksIdle()) << "a closed number is something to find";
+}
+
+TEST(InterestSetTest, AReusedNumberIsCheckedWhenItReportsAfterAnIdleLook) {
+  const auto set = NewSet(kBorrowed);
+  Pipe old;
+  const Pipe fresh;
+  const UniqueFd survivor = Duplicate(old.reader());
+  const int number = old.reader();
+  ASSERT_THAT(set->Add(number, kIn, Trigger::kLevel, 0), IsOk());
+  old.read_end.Reset();
+  const UniqueFd reused = DuplicateTo(fresh.reader(), number);
+  ASSERT_TRUE(set->LooksIdle());
+
+  Write(old.writer(), "for the old file");
+
+  EXPECT_THAT(Take(*set), IsEmpty());
+  Write(fresh.writer(), "x");
+  EXPECT_THAT(Take(*set), ElementsAre(IsEvent(number, kIn)));
+}
+
 TEST(InterestSetTest, WaitersFollowTheMoveToANewKernelSet) {
   const auto set = NewSet(kOwned);
   Pipe pipe;

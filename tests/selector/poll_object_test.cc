@@ -487,6 +487,32 @@ TEST(Poll, ChangeDuringWait) {
                                        IsEvent(ready.writer(), kOut))));
 }
 
+TEST(Poll, RegisteredDuringAWaitShowsWhenTheWaitIsOver) {
+  const auto poll = NewPoll();
+  const Pipe quiet, ready;
+  ASSERT_THAT(poll->Register(quiet.reader(), kIn), IsOk());
+  BlockedCall wait([&] { EXPECT_THAT(poll->Poll(), IsOk()); });
+  wait.AwaitBlocked();
+  EXPECT_THAT(poll->Register(ready.writer(), kOut), IsOk());
+  Write(quiet.writer(), "x");
+  wait.Join();
+  Drain(quiet.reader());
+
+  EXPECT_EQ(KernelPoll(*poll->fd(), kIn), kIn);
+}
+
+TEST(Poll, ANumberClosedBeforeThePollWasMadeIsInvalid) {
+  Pipe pipe;
+  const int number = pipe.reader();
+  pipe.read_end.Reset();
+  const auto poll = NewPoll();
+
+  ASSERT_THAT(poll->Register(number, kIn), IsOk());
+
+  EXPECT_THAT(poll->Poll(kLookOnce),
+              IsOkAndHolds(ElementsAre(IsEvent(number, kInvalid))));
+}
+
 TEST(Poll, ChildOutputLines) {
   const auto poll = NewPoll();
   Pipe output(0), input(0);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cmath>
@@ -45,6 +46,17 @@ absl::StatusOr<SelectResult<int>> SelectAll(int fd) {
 TEST(Select, EmptySetsZero) {
   EXPECT_THAT(Select({}, {}, {}, kLookOnce),
               Lists(IsEmpty(), IsEmpty(), IsEmpty()));
+}
+
+TEST(Select, APathDescriptorHidesNoClosedNumber) {
+  const UniqueFd path = Open("/", O_PATH);
+  const int closed =
+      MustSucceed(fcntl(path.get(), F_DUPFD_CLOEXEC, path.get() + 100), "dup");
+  close(closed);
+
+  EXPECT_THAT(Select({path.get(), closed}, {}, {}, kLookOnce), HasErrno(EBADF));
+  EXPECT_THAT(Select({closed, path.get()}, {}, {}, kLookOnce), HasErrno(EBADF));
+  EXPECT_THAT(SelectAll(path.get()), IsOk());
 }
 
 TEST(Select, EmptySetsSleep) {

@@ -3,6 +3,7 @@
 
 #include "selector/kqueue/descriptor.h"
 #include "selector/kqueue/filters/filters.h"
+#include "selector/open_number.h"
 
 namespace farpoll {
 namespace {
@@ -21,7 +22,8 @@ class Except final : public Filter {
   }
 
   bool Sample(Knote& knote, Events seen, FilterHost& /*host*/) const override {
-    if ((seen & kPriority) == 0) {
+    // Of a number that was closed: what was seen is a copy's.
+    if ((seen & kPriority) == 0 || !CheckOpen(knote.fd()).ok()) {
       return false;
     }
     knote.event.fflags = note::kOutOfBand;

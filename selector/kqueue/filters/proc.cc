@@ -5,8 +5,10 @@
 #include <cerrno>
 #include <limits>
 #include <memory>
+#include <utility>
 
 #include "base/unique_fd.h"
+#include "selector/hidden_fd.h"
 #include "selector/kqueue/filters/exit_status.h"
 #include "selector/kqueue/filters/filters.h"
 
@@ -14,7 +16,9 @@ namespace farpoll {
 namespace {
 
 struct ProcessState final : FilterState {
-  explicit ProcessState(int fd) : pidfd(fd) {}
+  explicit ProcessState(UniqueFd fd) : pidfd(std::move(fd)) {}
+  void Abandon() override { pidfd.Release(); }
+
   UniqueFd pidfd;
 };
 
@@ -33,19 +37,19 @@ class Proc final : public Filter {
     if (pid > std::numeric_limits<pid_t>::max()) {
       return ESRCH;
     }
-    const auto pidfd =
-        static_cast<int>(syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0));
-    if (pidfd < 0) {
+    UniqueFd pidfd = Hide(UniqueFd(
+        static_cast<int>(syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0))));
+    if (!pidfd.valid()) {
       // ENOENT, EINVAL: the number of a thread.
       return errno == ENOENT || errno == EINVAL ? ESRCH : errno;
     }
-    auto state = std::make_unique<ProcessState>(pidfd);
-    const int child = CheckChild(pidfd);
+    const int number = pidfd.get();
+    const int child = CheckChild(number);
     if (child != 0) {
       return child;
     }
-    knote.state = std::move(state);
-    return host.Watch(knote, pidfd, kIn);
+    knote.state = std::make_unique<ProcessState>(std::move(pidfd));
+    return host.Watch(knote, number, kIn);
   }
 
   int Touch(Knote& knote, const Kevent& change,

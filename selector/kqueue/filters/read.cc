@@ -73,6 +73,9 @@ class Read final : public Filter {
     knote.event.fflags = 0;
     int bytes = 0;
     const bool counted = ioctl(knote.fd(), FIONREAD, &bytes) == 0;
+    if (!counted && errno == EBADF) {
+      return false;  // closed: what was seen is a copy's
+    }
     knote.event.data = bytes;
     if (counted && bytes > 0 &&
         (seen & (kReadHangup | kHangup | kError)) == 0) {

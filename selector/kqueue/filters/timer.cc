@@ -8,12 +8,15 @@
 #include <memory>
 
 #include "base/unique_fd.h"
+#include "selector/hidden_fd.h"
 #include "selector/kqueue/filters/filters.h"
 
 namespace farpoll {
 namespace {
 
 struct TimerState final : FilterState {
+  void Abandon() override { timer.Release(); }
+
   UniqueFd timer;
 };
 
@@ -124,8 +127,8 @@ class Timer final : public Filter {
     std::unique_ptr<TimerState> state;
     if (fresh) {
       state = std::make_unique<TimerState>();
-      state->timer.Reset(
-          timerfd_create(plan.clock, TFD_CLOEXEC | TFD_NONBLOCK));
+      state->timer = Hide(
+          UniqueFd(timerfd_create(plan.clock, TFD_CLOEXEC | TFD_NONBLOCK)));
       if (!state->timer.valid()) {
         return errno;
       }
@@ -138,7 +141,9 @@ class Timer final : public Filter {
     if (!fresh) {
       return 0;
     }
-    host.Unwatch(knote);
+    if (host.Unwatch(knote) != 0) {
+      knote.state->Abandon();
+    }
     knote.state = std::move(state);
     return host.Watch(knote, fd, kIn);
   }

@@ -9,26 +9,28 @@
 #include "selector/kqueue/descriptor.h"
 #include "selector/kqueue/filters/filters.h"
 #include "selector/kqueue/filters/socket_error.h"
+#include "selector/open_number.h"
 
 namespace farpoll {
 namespace {
 
-// Bytes that fit into a socket's send buffer.
+// Bytes that fit into a socket's send buffer; negative: `fd` is no socket.
 std::int64_t SocketSpace(int fd) {
   int size = 0;
   socklen_t length = sizeof(size);
   if (getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, &length) != 0) {
-    return 0;
+    return -1;
   }
   return std::max<std::int64_t>(
       size - std::max<std::int64_t>(UnsentBytes(fd), 0), 0);
 }
 
 // Bytes that fit into a pipe: an estimate, since each write may take a page.
+// Negative: `fd` is no pipe.
 std::int64_t PipeSpace(int fd) {
   int queued = 0;
   const int size = fcntl(fd, F_GETPIPE_SZ);
-  return size < 0 || ioctl(fd, FIONREAD, &queued) != 0 ? 0 : size - queued;
+  return size < 0 || ioctl(fd, FIONREAD, &queued) != 0 ? -1 : size - queued;
 }
 
 class Write final : public Filter {
@@ -70,7 +72,8 @@ class Write final : public Filter {
     if (knote.kind == DescriptorKind::kPipe) {
       return SamplePipe(knote, seen, host);
     }
-    return (seen & (kOut | kError | kHangup)) != 0;
+    return (seen & (kOut | kError | kHangup)) != 0 &&
+           CheckOpen(knote.fd()).ok();
   }
 
  private:
@@ -92,19 +95,29 @@ class Write final : public Filter {
       knote.event.fflags = SocketErrorOf(knote, seen, host);
       return true;
     }
-    knote.event.data = SocketSpace(knote.fd());
+    if (!TakeSpace(knote, SocketSpace(knote.fd()))) {
+      return false;
+    }
     // An error is told whatever the mark.
     return (seen & kError) != 0 ||
            ((seen & kOut) != 0 && EnoughFor(knote, host));
   }
 
   static bool SamplePipe(Knote& knote, Events seen, FilterHost& host) {
+    const bool named = TakeSpace(knote, PipeSpace(knote.fd()));
     if ((seen & kError) != 0) {
+      knote.event.data = 0;
       knote.event.flags |= ev::kEof;
-      return true;
+      return named;
     }
-    knote.event.data = PipeSpace(knote.fd());
-    return (seen & kOut) != 0 && EnoughFor(knote, host);
+    return named && (seen & kOut) != 0 && EnoughFor(knote, host);
+  }
+
+  // Notes the room there is. False: the number was closed, or names a file of
+  // another kind, and what was seen is a copy's.
+  static bool TakeSpace(Knote& knote, std::int64_t space) {
+    knote.event.data = std::max<std::int64_t>(space, 0);
+    return space >= 0;
   }
 
   // The kernel has a mark of its own; a higher one is watched by the clock.

@@ -1,4 +1,4 @@
-#include "selector/kqueue/fork_guard.h"
+#include "selector/fork_guard.h"
 
 #include <pthread.h>
 

@@ -1,9 +1,9 @@
-// selector/kqueue/fork_guard.h: room: selector. Whether this process is the one
+// selector/fork_guard.h: room: selector. Whether this process is the one
 // that made an object: a child after fork(2) has a copy of the memory, and
 // shares the kernel's sets with its parent.
 // Threads: from any.
-#ifndef FARPOLL_SELECTOR_KQUEUE_FORK_GUARD_H_
-#define FARPOLL_SELECTOR_KQUEUE_FORK_GUARD_H_
+#ifndef FARPOLL_SELECTOR_FORK_GUARD_H_
+#define FARPOLL_SELECTOR_FORK_GUARD_H_
 
 #include <atomic>
 #include <cstdint>
@@ -51,4 +51,4 @@ T& OfThisProcess() {
 
 }  // namespace farpoll
 
-#endif  // FARPOLL_SELECTOR_KQUEUE_FORK_GUARD_H_
+#endif  // FARPOLL_SELECTOR_FORK_GUARD_H_
