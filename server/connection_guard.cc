@@ -3,9 +3,12 @@
 #include <fcntl.h>
 #include <grpc/grpc.h>
 #include <grpc/support/alloc.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -30,6 +33,16 @@ constexpr std::intptr_t kAhead = 1024;
 constexpr std::intptr_t kAheadForEach = 4;
 // A stream that is over for its client may still be counted for a moment.
 constexpr std::int64_t kSlack = 64;
+
+// What a message, the headers of a stream, and a second of signs of life may
+// have, in bytes.
+constexpr std::int64_t kMessageBytes = (4 << 20) + (64 << 10);
+constexpr std::int64_t kHeaderBytes = 64 << 10;
+constexpr double kUpkeepBytes = 4096;
+// A peer's WINDOW_UPDATEs are a small part of what it is sent.
+constexpr std::int64_t kAnswerParts = 8;
+// One connection may have this part of all that may be on its way.
+constexpr std::int64_t kTransitParts = 4;
 
 struct Socket {
   std::string peer;
@@ -68,9 +81,23 @@ absl::optional<Socket> Find(std::intptr_t id) {
     const nlohmann::json& data = socket["data"];
     found.counts = {.begun = NumberIn(data, "streamsStarted"),
                     .succeeded = NumberIn(data, "streamsSucceeded"),
-                    .failed = NumberIn(data, "streamsFailed")};
+                    .failed = NumberIn(data, "streamsFailed"),
+                    .messages = NumberIn(data, "messagesReceived")};
   }
   return found;
+}
+
+// Adds what the kernel counts of the TCP connection `number`, which is the one
+// with `cookie` or closed already.
+void AddBytes(int number, std::uint64_t cookie, StreamCounts* counts) {
+  tcp_info info{};
+  socklen_t size = sizeof(info);
+  if (getsockopt(number, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
+      size >= offsetof(tcp_info, tcpi_segs_out) &&
+      SocketCookie(number) == cookie) {
+    counts->bytes = static_cast<std::int64_t>(info.tcpi_bytes_received);
+    counts->bytes_to_peer = static_cast<std::int64_t>(info.tcpi_bytes_acked);
+  }
 }
 
 }  // namespace
@@ -81,25 +108,36 @@ StreamBudget::StreamBudget(const Limits& limits)
       resets_a_second_(static_cast<double>(limits.max_connection_resets)),
       most_resets_(resets_a_second_ +
                    static_cast<double>(limits.max_connection_streams)),
-      resets_left_(most_resets_) {}
+      resets_left_(most_resets_),
+      most_in_transit_(limits.max_transit_bytes / kTransitParts) {}
 
 absl::string_view StreamBudget::Check(const StreamCounts& counts,
                                       MonotonicTime now) {
+  const double seconds =
+      looked_at_ == MonotonicTime{}
+          ? 0
+          : absl::ToDoubleSeconds(absl::FromChrono(now - looked_at_));
+  looked_at_ = now;
+  // Every stream that may be open may be broken off at once, and then so many a
+  // second.
+  resets_left_ =
+      std::min(most_resets_, resets_left_ + seconds * resets_a_second_) -
+      static_cast<double>(counts.failed - last_.failed);
+  const std::int64_t accounted_for =
+      (counts.messages - last_.messages) * kMessageBytes +
+      (counts.begun - last_.begun) * kHeaderBytes +
+      (counts.bytes_to_peer - last_.bytes_to_peer) / kAnswerParts +
+      static_cast<std::int64_t>(seconds * kUpkeepBytes);
+  in_transit_ = std::max<std::int64_t>(
+      0, in_transit_ + counts.bytes - last_.bytes - accounted_for);
+  last_ = counts;
   if (counts.open() > most_open_) {
     return "max_connection_streams";
   }
-  // Every stream that may be open may be broken off at once, and then so many a
-  // second.
-  if (looked_at_ != MonotonicTime{}) {
-    const double seconds =
-        absl::ToDoubleSeconds(absl::FromChrono(now - looked_at_));
-    resets_left_ =
-        std::min(most_resets_, resets_left_ + seconds * resets_a_second_);
+  if (resets_left_ < 0) {
+    return "max_connection_resets";
   }
-  looked_at_ = now;
-  resets_left_ -= static_cast<double>(counts.failed - failed_);
-  failed_ = counts.failed;
-  return resets_left_ < 0 ? "max_connection_resets" : "";
+  return in_transit_ > most_in_transit_ ? "max_transit_bytes" : "";
 }
 
 ConnectionGuard::ConnectionGuard(const Limits& limits, Reactor* reactor,
@@ -193,10 +231,11 @@ void ConnectionGuard::FindIds() {
 }
 
 bool ConnectionGuard::LookAt(SocketId id, Watched& watched) {
-  const absl::optional<Socket> socket = Find(id);
+  absl::optional<Socket> socket = Find(id);
   Total& total = totals_[watched.account.get()];
   total.open -= watched.open;
   if (socket.has_value()) {
+    AddBytes(watched.number, watched.cookie, &socket->counts);
     watched.open = socket->counts.open();
     total.open += watched.open;
     absl::string_view limit =

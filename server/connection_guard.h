@@ -8,6 +8,10 @@
 // counts the streams of each connection, begun and ended: so the guard looks at
 // these numbers from time to time, and shuts down a connection that goes too
 // far. It never speaks to a connection that keeps to the rules.
+//
+// Headers without an end, in CONTINUATION frames, are kept by gRPC 1.51 however
+// many they are. What comes of a TCP connection is therefore held against the
+// messages and streams that came of it.
 // Threads: the reactor's, but for the constructor and Stop().
 // Source: grpc/grpc.h, "channelz"; RFC 9113, section 10.5.
 #ifndef FARPOLL_SERVER_CONNECTION_GUARD_H_
@@ -31,11 +35,17 @@
 
 namespace farpoll::server {
 
-// Streams of a connection since it began.
+// Of a connection, since it began.
 struct StreamCounts {
+  // Streams.
   std::int64_t begun = 0;
   std::int64_t succeeded = 0;
   std::int64_t failed = 0;
+  // From the peer; whole messages, and bytes in all. The kernel counts bytes of
+  // TCP connections only: 0 for others.
+  std::int64_t messages = 0;
+  std::int64_t bytes = 0;
+  std::int64_t bytes_to_peer = 0;
   std::int64_t open() const { return begun - succeeded - failed; }
 };
 
@@ -53,7 +63,9 @@ class StreamBudget {
   double resets_a_second_;
   double most_resets_;  // at once
   double resets_left_;
-  std::int64_t failed_ = 0;
+  std::int64_t most_in_transit_;
+  std::int64_t in_transit_ = 0;  // bytes that no message accounts for
+  StreamCounts last_;
   MonotonicTime looked_at_{};
 };
 

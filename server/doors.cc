@@ -1,6 +1,7 @@
 #include "server/doors.h"
 
 #include <arpa/inet.h>
+#include <grpcpp/resource_quota.h>
 #include <grpcpp/server_posix.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -91,6 +92,10 @@ void Doors::Configure(grpc::ServerBuilder& builder) {
        {GRPC_COMPRESS_DEFLATE, GRPC_COMPRESS_GZIP}) {
     builder.SetCompressionAlgorithmSupportStatus(algorithm, false);
   }
+  // The last resort: beyond it gRPC breaks off calls of any connection.
+  grpc::ResourceQuota transit("transit");
+  transit.Resize(static_cast<std::size_t>(limits_.max_transit_bytes));
+  builder.SetResourceQuota(transit);
   if (limits_.max_connection_idle_ms != 0) {
     set(GRPC_ARG_MAX_CONNECTION_IDLE_MS, limits_.max_connection_idle_ms);
   }

@@ -46,6 +46,11 @@ constexpr LimitField kFields[] = {
      false},
     {"max_metadata_bytes", &Limits::max_metadata_bytes, 1 << 10, 1 << 20,
      "bytes of a call's metadata", false},
+    {"max_transit_bytes", &Limits::max_transit_bytes, 16 << 20,
+     std::int64_t{1} << 40,
+     "bytes of messages and headers on their way, of all connections; one that "
+     "sends a quarter of it without a message coming whole is cut off",
+     false},
     {"max_connection_idle_ms", &Limits::max_connection_idle_ms, 0, kDayMs,
      "how long a connection stays open without a call, in milliseconds; its "
      "client makes a new one when it needs one. 0: for ever",

@@ -23,6 +23,7 @@ struct Limits {
   std::int64_t max_calls = 100'000;
   std::int64_t max_connection_resets = 2'000;
   std::int64_t max_metadata_bytes = 8 << 10;
+  std::int64_t max_transit_bytes = 512 << 20;
   std::int64_t max_connection_idle_ms = 1'800'000;
   std::int64_t max_connection_age_ms = 0;
   std::int64_t max_connection_age_grace_ms = 10'000;
