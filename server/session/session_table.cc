@@ -118,7 +118,7 @@ absl::StatusOr<std::shared_ptr<Session>> SessionTable::Create(
                                                  .handles = &account->handles,
                                                  .last_id = &last_id_});
     const std::int64_t position = ++last_position_;
-    sessions_.emplace(*id, Entry{session, account, position});
+    sessions_.emplace(*id, Entry{session, account, position, 0});
     id_by_position_.emplace(position, *id);
     if (!name.empty()) {
       id_by_name_.emplace(full_name, *id);
@@ -199,6 +199,7 @@ std::shared_ptr<Session> SessionTable::Remove(const std::string& id) {
   }
   std::shared_ptr<Session> session = std::move(it->second.session);
   it->second.account->sessions.Return(1);
+  reactor_->Cancel(it->second.check);
   id_by_position_.erase(it->second.position);
   id_by_name_.erase(std::make_pair(session->owner().Key(), session->name()));
   sessions_.erase(it);
@@ -221,7 +222,12 @@ absl::Status SessionTable::Delete(const Principal& caller,
 }
 
 void SessionTable::ScheduleCheck(const Session& session, MonotonicTime when) {
-  reactor_->RunAt(when, [this, id = session.id()] { CheckLease(id); });
+  MutexLock lock(&mu_);
+  const auto it = sessions_.find(session.id());
+  if (it != sessions_.end()) {  // else it was deleted meanwhile
+    it->second.check =
+        reactor_->RunAt(when, [this, id = session.id()] { CheckLease(id); });
+  }
 }
 
 void SessionTable::CheckLease(const std::string& id) {

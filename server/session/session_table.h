@@ -90,6 +90,7 @@ class SessionTable {
     std::shared_ptr<Session> session;  // shared with calls in progress
     std::shared_ptr<Account> account;  // shared with the owner's others
     std::int64_t position = 0;         // in order of creation
+    Reactor::TimerId check = 0;        // of its lease; goes with the entry
   };
   struct Expired {
     std::string owner;
@@ -109,7 +110,8 @@ class SessionTable {
   std::shared_ptr<Session> Remove(const std::string& id);
   // Ends a session whose lease ran out, or looks again when it will.
   void CheckLease(const std::string& id);
-  void ScheduleCheck(const Session& session, MonotonicTime when);
+  void ScheduleCheck(const Session& session, MonotonicTime when)
+      ABSL_LOCKS_EXCLUDED(mu_);
 
   const Limits limits_;
   const Clock* const clock_;

@@ -9,6 +9,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/server/session/session_fixture.h"
+#include "tests/support/memory.h"
 
 namespace farpoll::server {
 namespace {
@@ -322,6 +323,27 @@ TEST_F(SessionTableTest, DeletingEndsWaitsAndClosesHandles) {
   EXPECT_EQ(table_->handles().used(), 0);
   EXPECT_EQ(ReasonOf(table_->Delete(Me(), "dev")), "SESSION_UNKNOWN");
   EXPECT_THAT(Observed(), ElementsAre("created dev", "deleted dev"));
+}
+
+TEST_F(SessionTableTest, DeletedSessionsLeaveNothingBehind) {
+  SessionTable table(Limits(), &clock_, reactor_.get(), &authority_, &children_,
+                     [](absl::string_view, const Session&) {});
+  // The leases would run out much later.
+  const auto create_and_delete = [this, &table](int rounds) {
+    for (int i = 0; i < rounds; ++i) {
+      const auto session = table.Create(Me(), "", absl::Hours(1));
+      ASSERT_THAT(session, IsOk());
+      ASSERT_THAT(table.Delete(Me(), (*session)->id()), IsOk());
+    }
+  };
+  create_and_delete(1000);
+  Fence(*reactor_);
+  const std::int64_t before = AllocatedBytes();
+
+  create_and_delete(200'000);
+  Fence(*reactor_);
+
+  EXPECT_LT(AllocatedBytes() - before, 64 << 10);
 }
 
 TEST_F(SessionTableTest, DrainingEndsStreamsAndRefusesCalls) {
