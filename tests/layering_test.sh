@@ -15,7 +15,7 @@ selector/interest_set_move.cc: selector/ base/ +epoll
 selector/interest_set_wait.cc: selector/ base/ +epoll
 selector/pollable_view.cc: selector/ base/ +epoll
 selector/weak_set.cc: selector/ base/ +epoll
-server/handle: server/handle/ base/
+server/handle: server/handle/ server/policy/quota.h base/
 server/policy: server/policy/ selector/events.h base/
 server/policy/config.cc: server/policy/ proto/ base/ +protobuf
 server/policy/config_place.h: server/policy/ base/ +protobuf

@@ -13,6 +13,7 @@ void HeldBytes::Return(const EventBytes& bytes) {
   if (bytes.read.outcome == ReadResult::Outcome::kData) {
     size_ += bytes.read.data.size();
     pieces_.push_front(bytes.read);
+    CountPieces();
   }
   if (!bytes.urgent.empty()) {
     urgent_ = bytes.urgent;
@@ -45,7 +46,14 @@ absl::StatusOr<ReadResult> HeldBytes::Read(std::size_t max_bytes, bool peek,
     size_ -= count;
     front.data.erase(0, count);
   }
+  CountPieces();
   return result;
+}
+
+void HeldBytes::CountPieces() {
+  // An empty message takes room too.
+  share_.Set(
+      static_cast<std::int64_t>(size_ + pieces_.size() * sizeof(ReadResult)));
 }
 
 std::string HeldBytes::TakeUrgent() { return std::exchange(urgent_, ""); }

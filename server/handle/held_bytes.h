@@ -11,11 +11,13 @@
 #include <deque>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/handle/handle.h"
 #include "server/handle/io_values.h"
+#include "server/policy/quota.h"
 
 namespace farpoll::server {
 
@@ -38,6 +40,10 @@ struct EventBytes {
 
 class HeldBytes {
  public:
+  // What came back is counted in `quota` (max_held_bytes).
+  explicit HeldBytes(std::shared_ptr<Quota> quota = nullptr)
+      : share_(std::move(quota)) {}
+
   // ---- The one registration that takes bytes along; 0: there is none.
 
   std::int64_t taker() const { return taker_; }
@@ -76,6 +82,9 @@ class HeldBytes {
   std::string TakeUrgent();
 
  private:
+  // Settles the quota by what there is.
+  void CountPieces();
+
   std::int64_t taker_ = 0;
   std::int64_t on_the_way_ = 0;
   std::int64_t holder_ = 0;
@@ -83,6 +92,7 @@ class HeldBytes {
   std::size_t size_ = 0;
   std::string urgent_;
   absl::Status error_;  // comes after the pieces
+  QuotaShare share_;    // of pieces_
 };
 
 // Whether bytes of it came back, which are to be read first.

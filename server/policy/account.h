@@ -29,7 +29,10 @@ class Account {
         sessions(limits.max_sessions),
         handles(limits.max_handles),
         weak_handles(limits.max_weak_handles),
-        processes(limits.max_processes, "", all_processes) {}
+        processes(limits.max_processes, "", all_processes),
+        selectors(limits.max_selectors),
+        registrations(limits.max_registrations),
+        held_bytes(limits.max_held_bytes) {}
 
   // Of `owner`, inside `wider`, which it keeps.
   Account(const std::string& owner, const Limits& limits,
@@ -42,7 +45,10 @@ class Account {
         sessions(limits.max_sessions, owner, &wider_->sessions),
         handles(limits.max_handles, owner, &wider_->handles),
         weak_handles(limits.max_weak_handles, owner, &wider_->weak_handles),
-        processes(limits.max_processes, owner, &wider_->processes) {}
+        processes(limits.max_processes, owner, &wider_->processes),
+        selectors(limits.max_selectors, owner, &wider_->selectors),
+        registrations(limits.max_registrations, owner, &wider_->registrations),
+        held_bytes(limits.max_held_bytes, owner, &wider_->held_bytes) {}
 
   // From now on.
   void SetLimits(const Limits& limits) {
@@ -53,6 +59,9 @@ class Account {
     handles.SetLimit(limits.max_handles);
     weak_handles.SetLimit(limits.max_weak_handles);
     processes.SetLimit(limits.max_processes);
+    selectors.SetLimit(limits.max_selectors);
+    registrations.SetLimit(limits.max_registrations);
+    held_bytes.SetLimit(limits.max_held_bytes);
   }
 
   Quota connections;
@@ -62,11 +71,23 @@ class Account {
   Quota handles;
   Quota weak_handles;  // until their selectors are closed
   Quota processes;     // until they are gone, not only closed
+  Quota selectors;     // those of Selects in progress included
+  // And reports of handles that were closed, until they are taken.
+  Quota registrations;
+  // Taken from handles for events: in results that were not acknowledged, and
+  // those that came back until they are read.
+  Quota held_bytes;
 };
 
 // `limits` with `percent` of each number that an Account counts, rounded down
 // but to one at least where there is any.
 Limits ScaleAccount(Limits limits, std::int64_t percent);
+
+// A quota of `account`, which lives as long as the result.
+inline std::shared_ptr<Quota> QuotaOf(const std::shared_ptr<Account>& account,
+                                      Quota Account::*quota) {
+  return {account, &(account.get()->*quota)};
+}
 
 }  // namespace farpoll::server
 

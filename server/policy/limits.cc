@@ -88,8 +88,13 @@ constexpr LimitField kFields[] = {
     {"max_weak_handles", &Limits::max_weak_handles, 0, kMostObjects,
      "handles in weak custody, of all sessions; each counts until its selector "
      "is closed"},
+    {"max_selectors", &Limits::max_selectors, 0, kMostObjects,
+     "selectors open at once, of all sessions; each Select that waits has one"},
     {"max_session_selectors", &Limits::max_session_selectors, 0, kMostObjects,
      "selectors open at once in a session"},
+    {"max_registrations", &Limits::max_registrations, 0, 16 << 20,
+     "registrations in selectors, of all sessions; those in weak custody count "
+     "as max_weak_handles alone"},
     {"max_selector_registrations", &Limits::max_selector_registrations, 0,
      kMostObjects, "registrations in a selector, and handles in a Select"},
     {"max_session_streams", &Limits::max_session_streams, 1, kMostObjects,
@@ -136,6 +141,10 @@ constexpr LimitField kFields[] = {
     {"max_unacked_bytes", &Limits::max_unacked_bytes, 1, 1 << 30,
      "bytes that results not acknowledged hold of a selector's handles; no "
      "more results are made beyond"},
+    {"max_held_bytes", &Limits::max_held_bytes, 0, std::int64_t{1} << 40,
+     "bytes that were taken from handles for events, of all sessions: those "
+     "that results not acknowledged hold, and those that came back and were "
+     "not read yet; beyond, events come without bytes"},
     {"max_batch_delay_ms", &Limits::max_batch_delay_ms, 0, 3'600'000,
      "how long a Wait may have its results grow, in milliseconds"},
     {"min_progress_ms", &Limits::min_progress_ms, 1, kYearMs,

@@ -33,7 +33,9 @@ struct Limits {
   std::int64_t max_handles = 15000;
   std::int64_t max_session_handles = 15000;
   std::int64_t max_weak_handles = 100'000;
+  std::int64_t max_selectors = 4096;
   std::int64_t max_session_selectors = 256;
+  std::int64_t max_registrations = 500'000;
   std::int64_t max_selector_registrations = 15000;
   std::int64_t max_session_streams = 256;
   std::int64_t max_stream_waits = 1024;
@@ -54,6 +56,7 @@ struct Limits {
   std::int64_t max_event_bytes = 64 << 10;
   std::int64_t max_result_bytes = 256 << 10;
   std::int64_t max_unacked_bytes = 1 << 20;
+  std::int64_t max_held_bytes = 256 << 20;
   std::int64_t max_batch_delay_ms = 1000;
   std::int64_t min_progress_ms = 100;
   std::int64_t busy_patience_ms = 500;

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -33,11 +34,16 @@ class Quota {
   //     for an owner's.
   absl::Status TryTake(std::int64_t count, absl::string_view name);
 
+  // Takes `count`, even past the limits: for what cannot be refused.
+  void TakeAnyway(std::int64_t count);
+
   // For what is taken from now on: less than is in use takes nothing back.
   void SetLimit(std::int64_t limit) {
     limit_.store(limit, std::memory_order_relaxed);
   }
 
+  // What is left to take, here and in the wider ones; never below 0.
+  std::int64_t room() const;
   std::int64_t used() const { return used_.load(std::memory_order_relaxed); }
   std::int64_t limit() const { return limit_.load(std::memory_order_relaxed); }
 
@@ -49,6 +55,45 @@ class Quota {
   Quota* const wider_ = nullptr;
   std::atomic<std::int64_t> limit_;
   std::atomic<std::int64_t> used_{0};
+};
+
+// What one owner has taken of a quota; it goes back with this object.
+// Threads: as a plain value.
+class QuotaShare {
+ public:
+  QuotaShare() = default;  // of no quota: everything fits
+  explicit QuotaShare(std::shared_ptr<Quota> quota)
+      : quota_(std::move(quota)) {}
+  QuotaShare(QuotaShare&& other) noexcept
+      : quota_(std::move(other.quota_)),
+        count_(std::exchange(other.count_, 0)) {}
+  QuotaShare& operator=(QuotaShare&& other) noexcept {
+    if (this != &other) {
+      Set(0);
+      quota_ = std::move(other.quota_);
+      count_ = std::exchange(other.count_, 0);
+    }
+    return *this;
+  }
+  ~QuotaShare() { Set(0); }
+
+  // Takes `count` more.
+  //   Errors: as Quota::TryTake.
+  absl::Status TryGrow(std::int64_t count, absl::string_view name) {
+    const absl::Status taken =
+        quota_ == nullptr ? absl::OkStatus() : quota_->TryTake(count, name);
+    count_ += taken.ok() ? count : 0;
+    return taken;
+  }
+  // Makes it `count`, even past the limits.
+  void Set(std::int64_t count);
+
+  std::int64_t count() const { return count_; }
+  const std::shared_ptr<Quota>& quota() const { return quota_; }
+
+ private:
+  std::shared_ptr<Quota> quota_;  // shared with the owner's others
+  std::int64_t count_ = 0;
 };
 
 }  // namespace farpoll::server

@@ -28,6 +28,7 @@ struct Session::SelectorEntry {
   std::unique_ptr<KeventQueue> queue;
   Source* source = nullptr;
   std::unique_ptr<Waiter> waiter;
+  QuotaShare place;  // among the account's selectors
   // Of the account's weak handles. What the kernel keeps of one stays as long
   // as its file does, so nothing of it comes back before the selector is
   // closed.

@@ -21,6 +21,11 @@ Reactor::Callback Session::WakeCallback(std::int64_t selector_id) {
 absl::StatusOr<Session::SelectorEntry*> Session::AddSelector(
     SelectorKind kind, absl::string_view name, bool hidden) {
   auto entry = std::make_unique<SelectorEntry>();
+  entry->place = QuotaShare(QuotaOf(context_.account, &Account::selectors));
+  if (const absl::Status room = entry->place.TryGrow(1, "max_selectors");
+      !room.ok()) {
+    return room;
+  }
   const std::int64_t id = ++*context_.last_id;
   const std::int64_t most = context_.limits->max_selector_registrations;
   if (kind == SelectorKind::kKqueue) {
@@ -41,6 +46,8 @@ absl::StatusOr<Session::SelectorEntry*> Session::AddSelector(
       return selector.status();
     }
     entry->selector = *std::move(selector);
+    entry->selector->CountReturnedIn(
+        QuotaOf(context_.account, &Account::held_bytes));
     entry->source = entry->selector.get();
   }
   entry->id = id;
@@ -48,7 +55,9 @@ absl::StatusOr<Session::SelectorEntry*> Session::AddSelector(
   entry->name = std::string(name);
   entry->hidden = hidden;
   entry->source->CountChanges(&registration_changes_);
-  entry->waiter = std::make_unique<Waiter>(entry->source);
+  entry->source->CountIn(QuotaOf(context_.account, &Account::registrations));
+  entry->waiter = std::make_unique<Waiter>(
+      entry->source, QuotaOf(context_.account, &Account::held_bytes));
   const absl::StatusOr<Reactor::WatchId> watch =
       context_.reactor->Watch(entry->source->fd(), WakeCallback(entry->id));
   if (!watch.ok()) {

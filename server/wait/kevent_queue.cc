@@ -163,6 +163,9 @@ absl::StatusOr<std::unique_ptr<KeventQueue::Note>> KeventQueue::NewNote(
     return LimitReached("max_selector_registrations", max_registrations_,
                         NameOf(change));
   }
+  if (const absl::Status place = TakePlace(); !place.ok()) {
+    return place;
+  }
   auto note = std::make_unique<Note>();
   note->asked.ident = change.ident;
   note->asked.filter = change.filter;
@@ -211,8 +214,8 @@ absl::Status KeventQueue::ApplyLocal(Kevent change, const Note* note) {
              : ErrnoStatus(static_cast<int>(entry.data), "kevent", name);
 }
 
-absl::StatusOr<std::int64_t> KeventQueue::Apply(const Kevent& asked,
-                                                TargetOf target_of) {
+absl::StatusOr<std::int64_t> KeventQueue::ApplyOne(const Kevent& asked,
+                                                   TargetOf target_of) {
   if (asked.filter == 0) {
     return 0;
   }
@@ -337,6 +340,7 @@ void KeventQueue::Erase(const Name& name) {
   const auto it = notes_.find(name);
   Release(*it->second);
   notes_.erase(it);
+  CountKept();
 }
 
 void KeventQueue::Release(const Note& note) {

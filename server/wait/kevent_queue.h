@@ -59,8 +59,12 @@ class KeventQueue final : public Source {
   //   Errors: docs/kqueue.md; FAILED_PRECONDITION (EBADF) for an ident that is
   //     no handle; PERMISSION_DENIED (EPERM) for PROC of what is no process
   //     handle, and for signals but SIGCHLD; RESOURCE_EXHAUSTED
-  //     (LIMIT_SELECTOR_REGISTRATIONS, LIMIT_HANDLES).
-  absl::StatusOr<std::int64_t> Apply(const Kevent& change, TargetOf target_of);
+  //     (LIMIT_SELECTOR_REGISTRATIONS, LIMIT_HANDLES; see CountIn).
+  absl::StatusOr<std::int64_t> Apply(const Kevent& change, TargetOf target_of) {
+    const absl::StatusOr<std::int64_t> applied = ApplyOne(change, target_of);
+    CountKept();
+    return applied;
+  }
 
   // A child of the session, whose end SIGNAL is to count; `pidfd` is the
   // handle's, until HandleClosed().
@@ -96,6 +100,11 @@ class KeventQueue final : public Source {
   KeventQueue(std::unique_ptr<Kqueue> queue, int fd,
               std::int64_t max_registrations, Quota* descriptors,
               std::int64_t id);
+
+  absl::StatusOr<std::int64_t> ApplyOne(const Kevent& asked,
+                                        TargetOf target_of);
+  // Settles the quota by what there is.
+  void CountKept() { SettleKept(notes_.size() + pending_.size()); }
 
   // Where the change goes in the local queue.
   //   Errors: as Apply.

@@ -33,6 +33,7 @@ void KeventQueue::Collect(std::size_t max_events, Result* result) {
                                             max_events, pending_.size()));
     result->kevents.assign(pending_.begin(), end);
     pending_.erase(pending_.begin(), end);
+    CountKept();
     return;
   }
   const std::size_t room = std::min(max_events, notes_.size());
@@ -142,6 +143,7 @@ void KeventQueue::Restore(const Result& result, TargetOf target_of) {
   for (const TakenKevent& taken : result.kevents) {
     RestoreOne(taken, target_of);
   }
+  CountKept();
 }
 
 void KeventQueue::RestoreOne(const TakenKevent& taken, TargetOf target_of) {
@@ -197,6 +199,7 @@ void KeventQueue::HandleClosed(std::int64_t handle_id) {
     Erase({ident, filter});
     pending_.push_back(taken);
   }
+  CountKept();
 }
 
 }  // namespace farpoll::server

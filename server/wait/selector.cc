@@ -52,14 +52,18 @@ Trigger Selector::KernelTrigger(const Registration& registration) const {
              : registration.trigger;
 }
 
-absl::Status Selector::AddSlot(const Registration& registration,
-                               Target target) {
+absl::Status Selector::TakePlaceFor(std::int64_t handle_id) {
   // NVAL reports that nobody has taken count too, so that they are bounded.
   if (static_cast<std::int64_t>(size() + closed_.size()) - weak_size_ >=
       max_registrations_) {
     return LimitReached("max_selector_registrations", max_registrations_,
-                        absl::StrCat("handle ", registration.handle_id));
+                        absl::StrCat("handle ", handle_id));
   }
+  return TakePlace();
+}
+
+absl::Status Selector::AddSlot(const Registration& registration,
+                               Target target) {
   auto slot = std::make_unique<Slot>();
   slot->registration = registration;
   slot->target = target;
@@ -67,11 +71,17 @@ absl::Status Selector::AddSlot(const Registration& registration,
       target.fd, registration.asked, KernelTrigger(registration),
       static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(slot.get())));
   if (!token.ok()) {
+    CountKept();
     return token.status();
   }
   slot->token = *token;
   Insert(std::move(slot));
+  CountKept();
   return absl::OkStatus();
+}
+
+void Selector::CountKept() {
+  SettleKept(size() + closed_.size() - static_cast<std::size_t>(weak_size_));
 }
 
 void Selector::Insert(std::unique_ptr<Slot> slot) {
@@ -102,6 +112,10 @@ absl::StatusOr<std::int64_t> Selector::Register(std::int64_t handle_id,
   if (const absl::Status good = CheckBytes(target, *events, interest);
       !good.ok()) {
     return good;
+  }
+  const absl::Status place = TakePlaceFor(handle_id);
+  if (!place.ok()) {
+    return place;
   }
   const absl::Status added =
       AddSlot(Registration{.handle_id = handle_id,
@@ -194,6 +208,7 @@ void Selector::Erase(std::int64_t handle_id) {
   DisarmReturned(handle_id);
   handle_by_order_.erase(it->second->registration.order);
   by_handle_.erase(it);
+  CountKept();
 }
 
 void Selector::VisitRegistrations(Visit visit) const {
@@ -223,6 +238,7 @@ void Selector::TakeClosed(std::size_t max_events,
   const auto end = closed_.begin() + static_cast<std::ptrdiff_t>(count);
   events->assign(closed_.begin(), end);
   closed_.erase(closed_.begin(), end);
+  CountKept();
 }
 
 void Selector::Collect(std::size_t max_events, Result* result) {
@@ -398,6 +414,7 @@ void Selector::Restore(const Result& result, TargetOf target_of) {
   for (const ReadyEvent& event : result.events) {
     if ((event.events & kInvalid) != 0) {
       closed_.push_back(event);
+      CountKept();
     } else if (Slot* const slot = Reported(event)) {
       if (slot->weak) {
         KeepAgain(event);

@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -23,6 +24,7 @@
 #include "selector/events.h"
 #include "selector/interest_set.h"
 #include "selector/weak_set.h"
+#include "server/policy/quota.h"
 #include "server/wait/kind_rules.h"
 #include "server/wait/result.h"
 #include "server/wait/source.h"
@@ -54,7 +56,7 @@ class Selector final : public Source {
   //     (EEXIST), FAILED_PRECONDITION (EBUSY, BYTES_TAKEN: another registration
   //     takes the handle's bytes; BYTES_ON_THE_WAY: another did, and what it
   //     took may come back), RESOURCE_EXHAUSTED (LIMIT_SELECTOR_REGISTRATIONS,
-  //     ENOSPC, ENOMEM).
+  //     ENOSPC, ENOMEM; see CountIn).
   absl::StatusOr<std::int64_t> Register(std::int64_t handle_id, Target target,
                                         const Interest& interest);
   // Registers the open file of `fd` in weak custody, whatever the trigger asked
@@ -71,6 +73,11 @@ class Selector final : public Source {
   absl::StatusOr<std::int64_t> Modify(std::int64_t handle_id,
                                       const Interest& interest);
   absl::StatusOr<std::int64_t> Unregister(std::int64_t handle_id);
+
+  // Has what comes back to its handles counted in `quota`, from now on.
+  void CountReturnedIn(std::shared_ptr<Quota> quota) {
+    returned_quota_ = std::move(quota);
+  }
 
   // Bytes of the handle came back from events, of whatever selector: it is
   // ready by them until they are read.
@@ -130,6 +137,11 @@ class Selector final : public Source {
            std::unique_ptr<InterestSet> interest, int fd);
 
   Trigger KernelTrigger(const Registration& registration) const;
+  // Settles the quota by what there is.
+  void CountKept();
+  // A place for one more registration, until CountKept().
+  absl::Status TakePlaceFor(std::int64_t handle_id);
+  // Adds, past the limits: what comes back is not lost for want of a place.
   absl::Status AddSlot(const Registration& registration, Target target);
   absl::Status Rearm(Slot& slot);
   // Takes a slot out of the set until it is armed again.
@@ -216,6 +228,7 @@ class Selector final : public Source {
   // returned_fd_, which is always readable, stands for them in the set.
   std::set<std::int64_t> returned_;
   UniqueFd returned_fd_;
+  std::shared_ptr<Quota> returned_quota_;  // shared with its owner's others
   RegistrationToken returned_token_ = 0;
 };
 

@@ -54,7 +54,7 @@ void Selector::ClaimBytes(const Slot& slot) const {
   }
   if (slot.registration.read_bytes != 0) {
     if (handle->held == nullptr) {
-      handle->held = std::make_shared<HeldBytes>();
+      handle->held = std::make_shared<HeldBytes>(returned_quota_);
     }
     handle->held->set_taker(id_);
   } else if (handle->held != nullptr && handle->held->taker() == id_) {

@@ -9,11 +9,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "base/readiness_mark.h"
 #include "server/handle/handle.h"
+#include "server/policy/quota.h"
 #include "server/wait/result.h"
 
 namespace farpoll::server {
@@ -61,6 +64,13 @@ class Source {
   // now on; borrowed for as long as this lives.
   void CountChanges(std::int64_t* changes) { changes_ = changes; }
 
+  // Has registrations, and reports that are kept of some that ended, counted
+  // in `quota` (max_registrations), from now on. Registering then also fails
+  // with RESOURCE_EXHAUSTED (LIMIT_REGISTRATIONS, QUOTA_REGISTRATIONS).
+  void CountIn(std::shared_ptr<Quota> quota) {
+    kept_ = QuotaShare(std::move(quota));
+  }
+
   // Takes what is ready, at most `max_events`, into a result that is empty but
   // for the sequence that it is to have and the bytes that it may take along.
   virtual void Collect(std::size_t max_events, Result* result) = 0;
@@ -88,8 +98,15 @@ class Source {
       ++*changes_;
     }
   }
+  // Takes a place for one more registration, until SettleKept().
+  absl::Status TakePlace() { return kept_.TryGrow(1, "max_registrations"); }
+  // How many registrations and reports there are after a change.
+  void SettleKept(std::size_t count) {
+    kept_.Set(static_cast<std::int64_t>(count));
+  }
 
  private:
+  QuotaShare kept_;
   std::int64_t* changes_ = nullptr;
 };
 

@@ -143,11 +143,11 @@ std::vector<Result> Waiter::TakeUnacked() {
   std::vector<Result> lost = UnpackUnacked();
   unacked_.clear();
   unacked_events_ = 0;
-  unacked_bytes_ = 0;
   sent_ = 0;
   std::for_each(lost.begin(), lost.end(), SettleBytes);
   std::for_each(lost.rbegin(), lost.rend(),
                 [this](const Result& result) { ReturnBytes(result); });
+  SetUnackedBytes(0);
   return lost;
 }
 
@@ -159,7 +159,7 @@ void Waiter::Forget(std::int64_t acknowledge) {
     unacked_.pop_front();
     unacked_events_ -= result.size();
     SettleBytes(result);
-    unacked_bytes_ -= static_cast<std::int64_t>(result.bytes);
+    SetUnackedBytes(unacked_bytes_ - static_cast<std::int64_t>(result.bytes));
     source_->Acknowledge(result);
     sent_ -= std::min<std::size_t>(sent_, 1);
   }
@@ -184,11 +184,17 @@ std::size_t Waiter::Room() const {
   return std::min(options_.max_events, most - kept);
 }
 
+std::size_t Waiter::ByteRoom() const {
+  const std::int64_t most = options_.max_result_bytes;
+  return static_cast<std::size_t>(
+      held_.quota() == nullptr ? most : std::min(most, held_.quota()->room()));
+}
+
 Result Waiter::Number(Result result, MonotonicTime now) {
   result.sequence = ++last_sequence_;
   result.sampled_at = now;
   unacked_events_ += result.size();
-  unacked_bytes_ += static_cast<std::int64_t>(result.bytes);
+  SetUnackedBytes(unacked_bytes_ + static_cast<std::int64_t>(result.bytes));
   unacked_.emplace_back(result);
   CountSent(now);
   return result;
@@ -233,7 +239,7 @@ absl::optional<Result> Waiter::TakeResult(MonotonicTime now) {
   }
   Result result;
   result.sequence = last_sequence_ + 1;
-  result.max_bytes = static_cast<std::size_t>(options_.max_result_bytes);
+  result.max_bytes = ByteRoom();
   if (HasByteRoom()) {
     source_->Collect(Room(), &result);
   }

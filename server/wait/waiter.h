@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -18,6 +19,7 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "base/clock.h"
+#include "server/policy/quota.h"
 #include "server/wait/kept_result.h"
 #include "server/wait/result.h"
 #include "server/wait/source.h"
@@ -55,8 +57,10 @@ struct WaitOptions {
 // outlive the wait, for the next one to resume.
 class Waiter {
  public:
-  // `source` is borrowed and outlives this.
-  explicit Waiter(Source* source) : source_(source) {}
+  // `source` is borrowed and outlives this. Bytes that results hold are counted
+  // in `bytes` (max_held_bytes); results take none along where none are left.
+  explicit Waiter(Source* source, std::shared_ptr<Quota> bytes = nullptr)
+      : source_(source), held_(std::move(bytes)) {}
 
   bool active() const { return active_; }
 
@@ -114,6 +118,12 @@ class Waiter {
   bool HasByteRoom() const {
     return unacked_bytes_ < options_.max_unacked_bytes;
   }
+  // How many bytes the next result may take along.
+  std::size_t ByteRoom() const;
+  void SetUnackedBytes(std::int64_t bytes) {
+    unacked_bytes_ = bytes;
+    held_.Set(bytes);
+  }
   // Gives back the bytes that a result took along.
   void ReturnBytes(const Result& result);
   std::vector<Result> UnpackUnacked() const;
@@ -149,6 +159,7 @@ class Waiter {
   std::size_t unacked_events_ = 0;
   std::size_t sent_ = 0;  // of unacked_, how many were sent in this wait
   std::int64_t unacked_bytes_ = 0;
+  QuotaShare held_;  // of unacked_bytes_
   std::vector<std::int64_t> returned_;
   MonotonicTime deadline_ = kNever;   // of the credit in use
   MonotonicTime batch_at_ = kNever;   // when a growing result is sent

@@ -12,6 +12,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "selector/events.h"
+#include "selector/kqueue/kevent.h"
 #include "tests/server/session/session_fixture.h"
 #include "tests/support/fd_fixtures.h"
 #include "tests/support/memory.h"
@@ -580,6 +581,157 @@ TEST_F(OneSessionTest, ARefusedPipeTakesNothingFromTheQuota) {
   EXPECT_THAT(session_->CreatePipe("", "", -1), HasErrno(EINVAL));
 
   EXPECT_EQ(table_->handles().used(), before);
+}
+
+// Sessions of two owners, in a table of few selectors and registrations.
+class TotalsTest : public SessionTest {
+ protected:
+  TotalsTest() {
+    Limits few;
+    few.max_selectors = 3;
+    few.max_registrations = 4;
+    Limit(few);
+    const Grant all{.name = "all",
+                    .to = {{.anyone = true}},
+                    .quotas = {{&Limits::max_selectors, 2},
+                               {&Limits::max_registrations, 3}}};
+    authority_.Replace(std::make_shared<const Policy>(
+        PolicySpec{.own_uid = geteuid(), .grants = {all}}));
+    mine_ = Make();
+    also_mine_ = Make();
+    theirs_ = *table_->Create(Principal::Local(geteuid() + 1, 1, 1), "",
+                              absl::Seconds(10));
+  }
+
+  // A selector of `session`'s, with `count` pipes registered; how it ended.
+  static absl::Status Register(Session& session, SelectorKind kind, int count) {
+    const auto selector = session.CreateSelector(kind, "");
+    absl::Status status = selector.status();
+    for (int i = 0; i < count && status.ok(); ++i) {
+      const auto pipe = session.CreatePipe("", "", 0);
+      const bool kqueue = kind == SelectorKind::kKqueue;
+      Change change{.kind = Change::Kind::kRegister,
+                    .handle = {.id = pipe->first.id},
+                    .interest = {.events = std::int64_t{kIn}}};
+      if (kqueue) {
+        change = Change{
+            .kind = Change::Kind::kKevent,
+            .kevent = {.ident = static_cast<std::uint64_t>(pipe->first.id),
+                       .filter = evfilt::kRead,
+                       .flags = ev::kAdd}};
+      }
+      status = session.Apply({.id = selector->id}, {change})
+                   ->front()
+                   .generation.status();
+    }
+    return status;
+  }
+
+  std::shared_ptr<Session> mine_;
+  std::shared_ptr<Session> also_mine_;
+  std::shared_ptr<Session> theirs_;
+};
+
+TEST_F(TotalsTest, SelectorsAreCountedOverAllSessions) {
+  EXPECT_THAT(mine_->CreateSelector(SelectorKind::kPoll, ""), IsOk());
+  EXPECT_THAT(also_mine_->CreateSelector(SelectorKind::kKqueue, ""), IsOk());
+
+  EXPECT_EQ(ReasonOf(mine_->CreateSelector(SelectorKind::kPoll, "")),
+            "QUOTA_SELECTORS");
+  EXPECT_THAT(theirs_->CreateSelector(SelectorKind::kPoll, ""), IsOk());
+  EXPECT_EQ(ReasonOf(theirs_->CreateSelector(SelectorKind::kPoll, "")),
+            "LIMIT_SELECTORS");
+
+  EXPECT_THAT(table_->Delete(Me(), also_mine_->id()), IsOk());
+  EXPECT_THAT(mine_->CreateSelector(SelectorKind::kPoll, "back"), IsOk());
+  EXPECT_THAT(mine_->CloseSelector({.name = "back"}), IsOk());
+  EXPECT_THAT(mine_->CreateSelector(SelectorKind::kPoll, ""), IsOk());
+}
+
+TEST_F(TotalsTest, ASelectThatWaitsHasASelector) {
+  ASSERT_THAT(mine_->CreateSelector(SelectorKind::kPoll, ""), IsOk());
+  ASSERT_THAT(mine_->CreateSelector(SelectorKind::kPoll, ""), IsOk());
+  const auto pipe = mine_->CreatePipe("", "", 0);
+
+  const auto waits = mine_->BeginSelect({.read = {{.id = pipe->first.id}}},
+                                        std::make_shared<NotingSink>());
+
+  EXPECT_EQ(ReasonOf(waits), "QUOTA_SELECTORS");
+}
+
+TEST_F(TotalsTest, RegistrationsAreCountedOverAllSelectors) {
+  ASSERT_THAT(Register(*mine_, SelectorKind::kPoll, 1), IsOk());
+
+  EXPECT_EQ(ReasonOf(Register(*also_mine_, SelectorKind::kKqueue, 3)),
+            "QUOTA_REGISTRATIONS");
+  EXPECT_EQ(ReasonOf(Register(*theirs_, SelectorKind::kSelect, 2)),
+            "LIMIT_REGISTRATIONS");
+
+  EXPECT_THAT(table_->Delete(Me(), also_mine_->id()), IsOk());
+  EXPECT_THAT(Register(*mine_, SelectorKind::kKqueue, 2), IsOk());
+}
+
+TEST_F(TotalsTest, AReportOfAClosedHandleKeepsItsPlace) {
+  const auto selector = mine_->CreateSelector(SelectorKind::kPoll, "watch");
+  std::int64_t closed = 0;
+  const auto register_and_close = [&] {
+    const auto pipe = mine_->CreatePipe("r", "", 0);
+    const auto outcomes = mine_->Apply(
+        {.id = selector->id}, {Change{.kind = Change::Kind::kRegister,
+                                      .handle = {.id = pipe->first.id}}});
+    EXPECT_THAT(mine_->CloseHandle({.name = "r"}), IsOk());
+    closed += outcomes->front().generation.ok() ? 1 : 0;
+    return outcomes->front().generation.status();
+  };
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_THAT(register_and_close(), IsOk());
+  }
+  EXPECT_EQ(ReasonOf(register_and_close()), "QUOTA_REGISTRATIONS");
+
+  const auto sink = std::make_shared<NotingSink>();
+  const auto wait =
+      mine_->BeginWait({.selector = {.name = "watch"}, .single = true}, sink);
+  EXPECT_EQ(mine_->TakeResult(*wait)->result.events.size(), 3u);
+
+  EXPECT_THAT(register_and_close(), IsOk());
+}
+
+TEST_F(TotalsTest, BytesHeldForEventsAreCountedWhereverTheyAre) {
+  Limits few;
+  few.max_held_bytes = 1000;
+  few.max_pipe_bytes = 1 << 16;
+  Limit(few);
+  const auto session = Make();
+  // Takes 600 bytes of a new pipe along with an event, which is not
+  // acknowledged when `selector` is closed; how many it took.
+  const auto take = [&](const std::string& name) {
+    EXPECT_THAT(session->CreatePipe(name, name + ".w", 0), IsOk());
+    EXPECT_THAT(
+        session->Write({.name = name + ".w"}, {.data = std::string(600, 'x')}),
+        IsOk());
+    EXPECT_THAT(session->CreateSelector(SelectorKind::kPoll, name), IsOk());
+    EXPECT_THAT(session->Apply({.name = name},
+                               {Change{.kind = Change::Kind::kRegister,
+                                       .handle = {.name = name},
+                                       .interest = {.events = std::int64_t{kIn},
+                                                    .read_bytes = 600}}}),
+                IsOk());
+    const auto wait = session->BeginWait({.selector = {.name = name}},
+                                         std::make_shared<NotingSink>());
+    const absl::optional<NamedResult> taken = session->TakeResult(*wait);
+    EXPECT_EQ(taken->result.events.size(), 1u);
+    return taken->result.bytes;
+  };
+
+  EXPECT_EQ(take("a"), 600u);
+  EXPECT_THAT(session->CloseSelector({.name = "a"}), IsOk());  // they come back
+  EXPECT_EQ(take("b"), 600u);  // the last one may go over
+  EXPECT_EQ(take("c"), 0u);    // an event all the same
+
+  EXPECT_THAT(session->Read({.name = "a"}, {.max_bytes = 600}), IsOk());
+  EXPECT_THAT(session->CloseSelector({.name = "b"}), IsOk());
+  EXPECT_THAT(session->CloseHandle({.name = "b"}), IsOk());
+  EXPECT_EQ(take("d"), 600u);
 }
 
 TEST_F(OneSessionTest, SelectorsAreLimited) {
