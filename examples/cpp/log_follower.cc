@@ -2,6 +2,7 @@
 // and goes on with the new file when the log is rotated. Nothing polls: the
 // server watches the file's folder.
 //   log_follower PATH [ADDRESS]    default: $FARPOLL_ADDR
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -116,7 +117,8 @@ absl::Status Run(UntilSignal& until, const std::string& path,
     return session.status();
   }
   farpoll::v1::WatchPathRequest request;
-  request.set_path(path.substr(0, path.rfind('/') + 1));
+  const std::size_t slash = path.rfind('/');
+  request.set_path(slash == 0 ? "/" : path.substr(0, slash));
   request.set_events(PATH_EVENT_BIT_MODIFIED | PATH_EVENT_BIT_CREATED |
                      PATH_EVENT_BIT_MOVED_TO);
   absl::StatusOr<farpoll::Handle> watch = session->WatchPath(request);

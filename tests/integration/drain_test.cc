@@ -125,7 +125,9 @@ TEST_F(Drain, NewCallsAreRefusedWhileOldOnesAreInProgress) {
     ASSERT_EQ(in_progress.Next(), kNotServing);
 
     // By the session, or, as CANCELLED, by gRPC before anybody saw the call.
-    EXPECT_FALSE(peer.Call(&Handles::CreatePipe, "").status.ok());
+    // Health is told first, so that a call may still come between.
+    Await([&] { return !peer.Call(&Handles::CreatePipe, "").status.ok(); },
+          "new calls are refused");
     EXPECT_EQ(
         Peer(address, "").Call(&ServerInfo::GetServer, "").status.error_code(),
         grpc::UNAVAILABLE);

@@ -293,6 +293,8 @@ class Quotas : public Faults {
   void SetUp() override {
     server::Limits limits;
     limits.max_handles = 100;
+    limits.max_share_percent = 100;  // of anybody
+    limits.reserve_percent = 0;
     ServerTest::Start(limits);
   }
 };

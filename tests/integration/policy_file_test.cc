@@ -306,7 +306,7 @@ TEST_F(PolicyFileTest, SpawnIsHeldToThePrincipalsOwnLimits) {
                     " pipe_capacity_bytes: 4096"),
               Succeeds());
   EXPECT_THAT(spawn("sockets { number: 3 } sockets { number: 4 }"),
-              Fails(grpc::RESOURCE_EXHAUSTED, "", "LIMIT_CHILD_SOCKETS"));
+              Fails(grpc::RESOURCE_EXHAUSTED, "EMFILE", "LIMIT_CHILD_SOCKETS"));
   EXPECT_THAT(spawn("grace { seconds: 2 }"),
               Fails(grpc::INVALID_ARGUMENT, "EINVAL", "BAD_GRACE"));
   EXPECT_THAT(spawn("pipe_capacity_bytes: 4097"),
