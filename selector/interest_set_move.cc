@@ -89,8 +89,12 @@ absl::Status InterestSet::MoveToFreshSet() {
   orphans_ = false;
   // Whoever is inside may sit in the old kernel set, which lives until its last
   // waiter leaves; the signal, a member of both, calls them out.
-  outdated_waiters_ = waiters();
-  first_ticket_ = outdated_waiters_ + departures_;
+  // The move takes a ticket of its own and leaves at once: so each move has a
+  // later first ticket than the one before, also when nobody came in between.
+  const std::uint64_t tickets = tickets_.fetch_add(1) & ~kClosed;
+  outdated_waiters_ = tickets - departures_;
+  ++departures_;
+  first_ticket_ = tickets + 1;
   AllowStaleLooks();
   UpdateSignal();
   return absl::OkStatus();

@@ -3,6 +3,7 @@
 #include "selector/interest_set.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -11,6 +12,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <memory>
 #include <set>
 #include <thread>
@@ -543,6 +545,44 @@ TEST(InterestSetTest, AfterCloseEverythingIsRefused) {
   EXPECT_THAT(set->fd(), IsClosedError());
   set->Audit();
   set->AuditNext();
+}
+
+// Whether `fd` stops being readable.
+bool IsIdleSoon(int fd) {
+  pollfd idle{.fd = fd, .events = POLLIN, .revents = 0};
+  const auto deadline =
+      std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (poll(&idle, 1, 0) != 0) {
+    if (std::chrono::steady_clock::now() > deadline) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// Each move calls the waiter into the new kernel set. One that came out of the
+// first and did not leave has to come out of the second too.
+TEST(InterestSetTest, AWaiterFollowsMovesThatFollowEachOther) {
+  const auto set = NewSet(kBorrowed);
+  const Pipe stop, pipe;
+  ASSERT_THAT(set->Add(stop.reader(), kIn, Trigger::kLevel, 99), IsOk());
+  BlockedCall waiter([&] {
+    Event room[8];
+    EXPECT_THAT(set->Wait(absl::MakeSpan(room), kNever), IsOkAndHolds(1u));
+  });
+
+  for (int move = 0; move < 3; ++move) {
+    UniqueFd copy = Duplicate(pipe.reader());
+    const auto token = set->Add(copy.get(), kIn, Trigger::kLevel, 1);
+    copy.Reset();  // the pipe stays open, so only a move gets rid of it
+    ASSERT_THAT(set->Remove(*token), IsOk());
+    Write(pipe.writer(), "x");
+    // The waiter sees what nobody asks for any more, and moves the set.
+    EXPECT_TRUE(IsIdleSoon(*set->fd())) << "the waiter was left behind";
+    Read(pipe.reader());
+  }
+
+  Write(stop.writer(), "x");
 }
 
 TEST(InterestSetTest, ChangesAndOrphansBesideWaiters) {
