@@ -18,7 +18,9 @@
 #include "server/accept/peers.h"
 #include "server/authority/accounts.h"
 #include "server/authority/authority.h"
+#include "server/blocking/blocking_pool.h"
 #include "server/doors.h"
+#include "server/handle/passed.h"
 #include "server/heartbeat.h"
 #include "server/inherited.h"
 #include "server/observe/observers.h"
@@ -103,6 +105,8 @@ class Server::Rooms {
         epoch_(NewEpoch()),
         clock_(clock),
         reactor_(std::move(reactor)),
+        blocking_(limits.max_blocking_threads,
+                  limits.max_principal_blocking_threads),
         authority_(std::move(policy), std::move(audit)),
         children_(limits.max_processes, clock, reactor_.get()),
         accounts_(limits, &authority_, &children_.quota()),
@@ -111,6 +115,7 @@ class Server::Rooms {
         doors_(limits, reactor_.get(), clock, &peers_, log),
         sessions_(std::make_unique<SessionTable>(
             limits, clock, reactor_.get(), &authority_, &accounts_, &children_,
+            &blocking_,
             [this](absl::string_view what, const Session& session) {
               if (what != "created") {
                 observers_.Forget(session.id());
@@ -122,7 +127,7 @@ class Server::Rooms {
             })),
         observers_(epoch_, clock, reactor_.get()),
         passing_(reactor_.get(), clock, sessions_.get(), &authority_,
-                 &accounts_, identify),
+                 &accounts_, &blocking_, identify),
         session_service_(sessions_.get()),
         handle_service_(sessions_.get()),
         selector_service_(sessions_.get(), epoch_),
@@ -156,6 +161,7 @@ class Server::Rooms {
   const std::int64_t epoch_;
   const Clock* const clock_;
   std::unique_ptr<Reactor> reactor_;
+  BlockingPool blocking_;
   Authority authority_;
   Children children_;
   Accounts accounts_;
@@ -238,9 +244,15 @@ absl::Status Server::Rooms::TakeIn(Inherited inherited) {
     return session.status();
   }
   absl::Status status = (*session)->AttachStream(lease_of_inherited_).status();
-  status.Update((*session)
-                    ->Adopt(std::move(inherited.descriptors), inherited.names)
-                    .status());
+  std::vector<Handle> handles;
+  for (UniqueFd& descriptor : inherited.descriptors) {
+    absl::StatusOr<Handle> handle = TakePassed(std::move(descriptor));
+    if (!handle.ok()) {
+      return handle.status();
+    }
+    handles.push_back(*std::move(handle));
+  }
+  status.Update((*session)->Adopt(handles, inherited.names).status());
   return status;
 }
 
@@ -263,6 +275,8 @@ void Server::Rooms::Shutdown(absl::Duration grace) {
   sessions_->Drain();
   doors_.Close();
   passing_.Close();
+  // What is stuck in somebody else's file system is not waited for.
+  blocking_.Stop();
   if (served) {
     heartbeat_.reset();
     grpc_server_->Shutdown(

@@ -24,11 +24,12 @@ server/policy/config_templates.cc: server/policy/ proto/ base/ +protobuf
 server/authority: server/authority/ server/policy/ server/log/ base/ +thread
 server/accept: server/accept/ server/reactor/ server/authority/accounts.h server/policy/account.h server/policy/limits.h server/policy/principal.h base/
 server/reactor: server/reactor/ base/ +epoll +thread
+server/blocking: server/blocking/ base/
 server/wait: server/wait/ server/handle/ server/reactor/ server/policy/ selector/ base/
 server/process: server/process/ server/handle/ server/reactor/ server/policy/quota.h base/ +thread
-server/session: server/session/ server/authority/ server/handle/ server/process/ server/wait/ server/reactor/ server/policy/ selector/ base/
+server/session: server/session/ server/authority/ server/blocking/ server/handle/ server/process/ server/wait/ server/reactor/ server/policy/ selector/ base/
 server/observe: server/observe/ server/session/ server/handle/kinds.h server/reactor/ selector/events.h base/
-server/passing: server/passing/ server/rpc/convert.h server/accept/ server/session/ server/authority/ server/reactor/ server/policy/ base/ proto/
+server/passing: server/passing/ server/rpc/convert.h server/accept/ server/blocking/ server/handle/ server/session/ server/authority/ server/reactor/ server/policy/ base/ proto/
 server/log: server/log/ base/
 server/rpc: server/rpc/ server/session/ server/observe/ server/accept/peers.h server/authority/authority.h server/policy/account.h server/policy/limits.h server/policy/principal.h server/policy/verb.h selector/pipe_buf.h base/ proto/ +protobuf +grpc
 server: server/ selector/ base/ proto/ +protobuf +grpc +thread

@@ -12,8 +12,8 @@
 
 #include "base/clock.h"
 #include "base/readiness_mark.h"
-#include "base/unique_fd.h"
 #include "server/handle/bound_path.h"
+#include "server/handle/handle_fd.h"
 #include "server/handle/kinds.h"
 #include "server/handle/process.h"
 
@@ -28,7 +28,7 @@ struct Handle {
   std::int64_t id = 0;  // positive, never used twice
   std::string name;     // unique in its session, or empty
   HandleKind kind = HandleKind::kPipeReader;
-  UniqueFd fd;
+  HandleFd fd;
   int socket_type = 0;       // SOCK_STREAM and so on; 0 for what is no socket
   std::int64_t peer_id = 0;  // the other end; it may be closed by now
   std::int64_t bytes_read = 0;

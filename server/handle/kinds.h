@@ -39,32 +39,48 @@ enum class Content {
   kPathEvents,  // what happened to a watched path
 };
 
+// Whether close(2) may block, by what others did to the open file. Sockets are
+// among them: a Unix one may hold descriptors that are on their way to it.
+enum class Closing { kAtOnce, kMayBlock };
+
 struct KindInfo {
   HandleKind kind;
   absl::string_view name;  // for people
   Content reads;
   Content writes;
+  Closing closing;
 };
 
 // In order of their numbers, from 1 on.
 inline constexpr KindInfo kHandleKinds[] = {
-    {HandleKind::kPipeReader, "pipe-reader", Content::kBytes,
-     Content::kNothing},
-    {HandleKind::kPipeWriter, "pipe-writer", Content::kNothing,
-     Content::kBytes},
-    {HandleKind::kSocket, "socket", Content::kBytes, Content::kBytes},
-    {HandleKind::kProcess, "process", Content::kNothing, Content::kNothing},
-    {HandleKind::kPty, "pty", Content::kBytes, Content::kBytes},
-    {HandleKind::kListener, "listener", Content::kNothing, Content::kNothing},
-    {HandleKind::kConnection, "connection", Content::kBytes, Content::kBytes},
+    {HandleKind::kPipeReader, "pipe-reader", Content::kBytes, Content::kNothing,
+     Closing::kAtOnce},
+    {HandleKind::kPipeWriter, "pipe-writer", Content::kNothing, Content::kBytes,
+     Closing::kAtOnce},
+    {HandleKind::kSocket, "socket", Content::kBytes, Content::kBytes,
+     Closing::kMayBlock},
+    {HandleKind::kProcess, "process", Content::kNothing, Content::kNothing,
+     Closing::kAtOnce},
+    {HandleKind::kPty, "pty", Content::kBytes, Content::kBytes,
+     Closing::kAtOnce},
+    {HandleKind::kListener, "listener", Content::kNothing, Content::kNothing,
+     Closing::kMayBlock},
+    {HandleKind::kConnection, "connection", Content::kBytes, Content::kBytes,
+     Closing::kMayBlock},
     {HandleKind::kDatagramSocket, "datagram-socket", Content::kBytes,
-     Content::kBytes},
-    {HandleKind::kTimer, "timer", Content::kCount, Content::kNothing},
-    {HandleKind::kCounter, "counter", Content::kCount, Content::kCount},
-    {HandleKind::kFile, "file", Content::kBytes, Content::kBytes},
-    {HandleKind::kWatch, "watch", Content::kPathEvents, Content::kNothing},
-    {HandleKind::kPassed, "passed", Content::kBytes, Content::kBytes},
-    {HandleKind::kWeak, "weak", Content::kNothing, Content::kNothing},
+     Content::kBytes, Closing::kMayBlock},
+    {HandleKind::kTimer, "timer", Content::kCount, Content::kNothing,
+     Closing::kAtOnce},
+    {HandleKind::kCounter, "counter", Content::kCount, Content::kCount,
+     Closing::kAtOnce},
+    {HandleKind::kFile, "file", Content::kBytes, Content::kBytes,
+     Closing::kMayBlock},
+    {HandleKind::kWatch, "watch", Content::kPathEvents, Content::kNothing,
+     Closing::kAtOnce},
+    {HandleKind::kPassed, "passed", Content::kBytes, Content::kBytes,
+     Closing::kMayBlock},
+    {HandleKind::kWeak, "weak", Content::kNothing, Content::kNothing,
+     Closing::kAtOnce},
 };
 
 // The row of `kind`.

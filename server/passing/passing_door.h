@@ -4,8 +4,14 @@
 //
 // Who asks is known by the socket's credentials; they see their own sessions
 // alone, so nothing crosses users. The connections are bounded in number and
-// time, and served by the reactor: no thread waits for a client.
-// Threads: Bind, Open and Close from one; requests run on the reactor's.
+// time, and watched by the reactor: no thread waits for a client.
+//
+// A descriptor that somebody hands over may block whoever closes it, or the
+// socket that it is still on its way through: see BlockingPool. So whatever may
+// close one is done there: receiving, making a handle of it, letting go of it
+// and of its connection.
+// Threads: Bind, Open and Close from one; requests run on those of the pool,
+//   in turn for each connection; the rest on the reactor's.
 // Source: proto/farpoll/v1/passing.proto, docs/passing.md.
 #ifndef FARPOLL_SERVER_PASSING_PASSING_DOOR_H_
 #define FARPOLL_SERVER_PASSING_PASSING_DOOR_H_
@@ -30,6 +36,8 @@
 #include "server/accept/peers.h"
 #include "server/authority/accounts.h"
 #include "server/authority/authority.h"
+#include "server/blocking/blocking_pool.h"
+#include "server/handle/handle.h"
 #include "server/policy/account.h"
 #include "server/policy/principal.h"
 #include "server/policy/verb.h"
@@ -40,10 +48,10 @@ namespace farpoll::server {
 
 class PassingDoor {
  public:
-  // Borrows the pointers.
+  // Borrows the pointers. The pool is stopped before this goes.
   PassingDoor(Reactor* reactor, const Clock* clock, SessionTable* sessions,
               const Authority* authority, Accounts* accounts,
-              Identify identify);
+              BlockingPool* blocking, Identify identify);
   // Closes.
   ~PassingDoor() { Close(); }
 
@@ -62,22 +70,36 @@ class PassingDoor {
 
  private:
   using ConnectionId = std::uint64_t;
+  // Its last owner lets it go in `lane`.
   struct Connection {
+    ConnectionId id = 0;
     UniqueFd socket;
     Principal peer;
     std::shared_ptr<Account> account;  // shared with the peer's others
-    DescriptorInbox inbox;
+    DescriptorInbox inbox;             // of whoever serves it
     Reactor::WatchId watch = 0;
     Reactor::TimerId timer = 0;
+    std::shared_ptr<BlockingPool::Lane> lane;
   };
+  // A request on its way through the pool.
+  struct Exchange;
 
   void Enter(UniqueFd socket);
+  // Counts and watches it; false if there is no room.
+  bool Admit(Connection& connection, Principal peer);
   void OnReadable(ConnectionId id);
-  // Reads what is there and answers; false when the connection is over.
-  bool Serve(Connection& connection);
-  bool Answer(Connection& connection, const std::string& message);
-  static bool Refuse(const Connection& connection, const absl::Status& why);
+  // ---- In a connection's lane; nothing here blocks.
+  // What to do about what came in.
+  void OnReceived(const std::shared_ptr<Exchange>& exchange);
+  // Sends the answer, and lets go of what is left.
+  void Conclude(const std::shared_ptr<Exchange>& exchange);
+  // ---- The reactor's.
+  // Waits for more, or drops the connection.
+  void Resume(ConnectionId id, bool more);
   void Drop(ConnectionId id);
+
+  // Whether the peer may pass or fetch anything at all.
+  absl::Status MayUse(const Principal& peer) const;
 
   // The session that a request names, if its caller has all `verbs`; `object`
   // is for the record.
@@ -85,22 +107,22 @@ class PassingDoor {
                                                 const std::vector<Verb>& verbs,
                                                 absl::string_view object,
                                                 const std::string& session);
-  absl::Status Pass(Connection& connection, const v1::PassRequest& request,
-                    v1::PassingResponse* response);
-  absl::StatusOr<UniqueFd> Fetch(const Connection& connection,
-                                 const v1::FetchRequest& request);
+  absl::Status Pass(Exchange& exchange);
+  absl::StatusOr<UniqueFd> Fetch(Exchange& exchange);
 
   Reactor* const reactor_;
   const Clock* const clock_;
   SessionTable& sessions_;
   const Authority& authority_;
   Accounts& accounts_;
+  BlockingPool& blocking_;
   const Identify identify_;
   std::vector<Listener> listeners_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   // The reactor thread's.
   ConnectionId last_id_ = 0;
-  std::map<ConnectionId, Connection> connections_;
+  // Shared with requests in progress.
+  std::map<ConnectionId, std::shared_ptr<Connection>> connections_;
 };
 
 }  // namespace farpoll::server

@@ -101,6 +101,12 @@ constexpr LimitField kFields[] = {
      "waits and streams in progress at once in a session"},
     {"max_stream_waits", &Limits::max_stream_waits, 1, kMostObjects,
      "waits in progress at once on one Wait stream"},
+    {"max_blocking_threads", &Limits::max_blocking_threads, 1, 4096,
+     "threads for what may block, such as closing a descriptor that was handed "
+     "over; what is beyond waits for one",
+     false},
+    {"max_principal_blocking_threads", &Limits::max_principal_blocking_threads,
+     1, 4096, "such threads that one principal has at once", false},
     {"max_processes", &Limits::max_processes, 0, kMostObjects,
      "child processes at once, of all sessions, those being ended included"},
     {"max_session_processes", &Limits::max_session_processes, 0, kMostObjects,

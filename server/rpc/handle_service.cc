@@ -201,9 +201,20 @@ grpc::ServerUnaryReactor* HandleService::ListHandles(
 grpc::ServerUnaryReactor* HandleService::Close(
     grpc::CallbackServerContext* context, const v1::CloseRequest* request,
     v1::CloseResponse* /*response*/) {
-  return AnswerWith(context, table_, request->session(), [&](Session& session) {
-    return session.CloseHandle(ToReference(request->handle()));
-  });
+  const absl::StatusOr<std::shared_ptr<Session>> session =
+      SessionOf(context, table_, request->session());
+  if (!session.ok()) {
+    return Answer(context, session.status());
+  }
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  // It is answered when the descriptor is closed, which may take its time.
+  const absl::Status found =
+      (*session)->CloseHandle(ToReference(request->handle()),
+                              [reactor] { reactor->Finish(grpc::Status::OK); });
+  if (!found.ok()) {
+    reactor->Finish(ToGrpc(found));
+  }
+  return reactor;
 }
 
 }  // namespace farpoll::server

@@ -26,18 +26,21 @@ inline grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context,
   return reactor;
 }
 
-// Answers a call that was let in with what `work` makes of the session that it
-// names, which must be its caller's.
+// The session that a call names which was let in; it must be its caller's.
+inline absl::StatusOr<std::shared_ptr<Session>> SessionOf(
+    grpc::CallbackServerContext* context, SessionTable& table,
+    const std::string& session) {
+  const absl::StatusOr<Principal>& caller = CallContext::CallerOf(context);
+  return caller.ok() ? table.Find(*caller, session) : caller.status();
+}
+
+// Answers a call at once, with what `work` makes of its session.
 inline grpc::ServerUnaryReactor* AnswerWith(
     grpc::CallbackServerContext* context, SessionTable& table,
     const std::string& session,
     absl::FunctionRef<absl::Status(Session&)> work) {
-  const absl::StatusOr<Principal>& caller = CallContext::CallerOf(context);
-  if (!caller.ok()) {
-    return Answer(context, caller.status());
-  }
   const absl::StatusOr<std::shared_ptr<Session>> found =
-      table.Find(*caller, session);
+      SessionOf(context, table, session);
   return Answer(context, found.ok() ? work(**found) : found.status());
 }
 

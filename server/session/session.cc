@@ -6,6 +6,17 @@
 
 namespace farpoll::server {
 
+class Session::LaneCloser final : public FdCloser {
+ public:
+  explicit LaneCloser(BlockingPool::Lane* lane) : lane_(lane) {}
+  void Close(UniqueFd fd) override {
+    lane_->Do([fd = std::move(fd)]() mutable { fd.Reset(); });
+  }
+
+ private:
+  BlockingPool::Lane* const lane_;
+};
+
 Session::Session(std::string id, std::string name, absl::Duration ttl,
                  Principal owner, const SessionContext& context)
     : id_(std::move(id)),
@@ -14,6 +25,8 @@ Session::Session(std::string id, std::string name, absl::Duration ttl,
       owner_(std::move(owner)),
       context_(context),
       created_(context.clock->Now()),
+      closing_(context.blocking->NewLane(owner_.Key())),
+      closer_(std::make_unique<LaneCloser>(closing_.get())),
       lease_end_(DeadlineAfter(created_, ttl)) {}
 
 Session::~Session() { End(absl::CancelledError("session destroyed")); }

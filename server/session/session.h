@@ -30,6 +30,7 @@
 #include "base/timeout.h"
 #include "base/unique_fd.h"
 #include "server/authority/authority.h"
+#include "server/blocking/blocking_pool.h"
 #include "server/handle/endpoint.h"
 #include "server/handle/file.h"
 #include "server/handle/handle.h"
@@ -58,7 +59,8 @@ struct SessionContext {
   const Clock* clock = nullptr;
   Reactor* reactor = nullptr;
   const Authority* authority = nullptr;
-  Children* children = nullptr;          // of all sessions
+  Children* children = nullptr;  // of all sessions
+  BlockingPool* blocking = nullptr;
   std::shared_ptr<const Limits> limits;  // of this session, shared with nobody
   std::shared_ptr<Account> account;      // shared with the owner's others
   Quota* handles = nullptr;              // of `account`
@@ -123,22 +125,30 @@ class Session : public std::enable_shared_from_this<Session> {
                                                           std::size_t count);
   // The limits that the session was made with.
   const Limits& limits() const { return *context_.limits; }
-  absl::Status CloseHandle(const Reference& handle);
+  // Takes the handle out at once. With OK `closed` is called when its
+  // descriptor is closed as well, or the server stops: from this thread, or
+  // from another when that may block.
+  using Closed = std::function<void()>;
+  absl::Status CloseHandle(const Reference& handle,
+                           const Closed& closed = nullptr);
 
   // ---- Descriptors handed over and out. (session_passing.cc)
 
-  // Makes a handle of each descriptor, or none at all. There is a name for
-  // each, which may be empty, or there are no names.
+  // Takes in each of `handles` (of TakePassed), or none at all. There is a name
+  // for each, which may be empty, or there are no names. What is not taken in
+  // is left there, since closing it may block.
   //   Errors: INVALID_ARGUMENT (NAMES_DIFFER, BAD_NAME), ALREADY_EXISTS
-  //     (NAME_TAKEN), RESOURCE_EXHAUSTED; those of TakePassed.
+  //     (NAME_TAKEN), RESOURCE_EXHAUSTED.
   absl::StatusOr<std::vector<HandleInfo>> Adopt(
-      std::vector<UniqueFd> descriptors, absl::Span<const std::string> names);
-  // The same in weak custody: registers each with `selector` and closes it.
-  //   Errors: as Adopt but for TakePassed; NOT_FOUND; INVALID_ARGUMENT
-  //     (WRONG_KIND); those of Selector::RegisterWeakly.
+      std::vector<Handle>& handles, absl::Span<const std::string> names);
+  // The same in weak custody: registers each with `selector`. Borrows the
+  // descriptors, which are to be closed afterwards where that may block.
+  //   Errors: as Adopt; NOT_FOUND; INVALID_ARGUMENT (WRONG_KIND); those of
+  //     Selector::RegisterWeakly.
   absl::StatusOr<std::vector<HandleInfo>> AdoptWeakly(
-      std::vector<UniqueFd> descriptors, absl::Span<const std::string> names,
-      const Reference& selector, const Interest& interest);
+      absl::Span<const UniqueFd> descriptors,
+      absl::Span<const std::string> names, const Reference& selector,
+      const Interest& interest);
   // A duplicate of the handle's descriptor, and one that polls readable while
   // the selector has something to report.
   //   Errors: NOT_FOUND; RESOURCE_EXHAUSTED (EMFILE, ENFILE).
@@ -337,8 +347,13 @@ class Session : public std::enable_shared_from_this<Session> {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Takes in a handle whose quota is taken; gives it an id and its time.
   Handle& AddHandle(Handle handle) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // Takes a handle out; `close` does the rest without the lock.
-  void RemoveHandle(std::int64_t id, std::vector<ClosedChild>* children)
+  // Takes a handle out; EndChildren does the rest without the lock. `closed`
+  // (see CloseHandle) is emptied if it is to be called from elsewhere.
+  void RemoveHandle(std::int64_t id, std::vector<ClosedChild>* children,
+                    Closed* closed = nullptr)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Closes a handle that is in no list any more, on a thread that may block.
+  void CloseElsewhere(Handle handle, Closed* closed)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::StatusOr<std::pair<HandleInfo, HandleInfo>> AddPair(
       absl::StatusOr<DescriptorPair> descriptors, Handle first, Handle second)
@@ -353,7 +368,7 @@ class Session : public std::enable_shared_from_this<Session> {
   //   Errors: NOT_FOUND; FAILED_PRECONDITION (EBADF, WEAK_HANDLE).
   absl::StatusOr<Handle*> FindHeld(const Reference& reference)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  absl::StatusOr<HandleInfo> AdoptOneWeakly(SelectorEntry& entry, UniqueFd fd,
+  absl::StatusOr<HandleInfo> AdoptOneWeakly(SelectorEntry& entry, int fd,
                                             absl::string_view name,
                                             const Interest& interest)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -473,6 +488,11 @@ class Session : public std::enable_shared_from_this<Session> {
   const Principal owner_;
   const SessionContext context_;
   const MonotonicTime created_;
+  // Where handles are closed whose closing may block.
+  const std::unique_ptr<BlockingPool::Lane> closing_;
+  // What is left to it, should a handle go by any other way.
+  class LaneCloser;
+  const std::unique_ptr<FdCloser> closer_;
 
   Mutex mu_;
   absl::Status ended_ ABSL_GUARDED_BY(mu_);

@@ -24,6 +24,10 @@ absl::Status CheckByteCount(absl::string_view field, std::int64_t bytes,
                                 least, " to ", most));
 }
 
+bool ClosingMayBlock(const Handle& handle) {
+  return InfoOf(handle.kind).closing == Closing::kMayBlock;
+}
+
 absl::optional<ProcessInfo> DescribeProcess(const Handle& handle) {
   if (handle.process == nullptr) {
     return absl::nullopt;
@@ -86,6 +90,9 @@ Handle& Session::AddHandle(Handle handle) {
   const std::int64_t id = ++*context_.last_id;
   handle.id = id;
   handle.created = context_.clock->Now();
+  if (ClosingMayBlock(handle)) {
+    handle.fd.CloseBy(closer_.get());
+  }
   if (!handle.name.empty()) {
     handle_names_.emplace(handle.name, id);
   }
@@ -225,21 +232,41 @@ HandleInfo Session::Describe(const Handle& handle) {
   return info;
 }
 
-void Session::RemoveHandle(std::int64_t id,
-                           std::vector<ClosedChild>* children) {
+void Session::RemoveHandle(std::int64_t id, std::vector<ClosedChild>* children,
+                           Closed* closed) {
   const auto it = handles_.find(id);
   Handle& handle = it->second;
-  if (handle.process != nullptr) {
-    children->emplace_back(std::move(handle.process), std::move(handle.fd));
-    --processes_;
-  }
-  if (handle.kind == HandleKind::kWeak) {
+  handle_names_.erase(handle.name);
+  if (ClosingMayBlock(handle)) {
+    CloseElsewhere(std::move(handle), closed);
+  } else if (handle.kind == HandleKind::kWeak) {
     --weak_handles_;
   } else {
+    if (handle.process != nullptr) {
+      children->emplace_back(std::move(handle.process), handle.fd.Take());
+      --processes_;
+    }
     context_.handles->Return(1);
   }
-  handle_names_.erase(handle.name);
   handles_.erase(it);
+}
+
+void Session::CloseElsewhere(Handle handle, Closed* closed) {
+  handle.fd.CloseBy(nullptr);
+  // It counts as long as its descriptor is open.
+  const std::shared_ptr<Account> account = context_.account;
+  auto close = [handle = std::make_unique<Handle>(std::move(handle)),
+                account]() mutable {
+    handle->bound_path.reset();
+    handle.reset();
+    account->handles.Return(1);
+  };
+  if (closed == nullptr || *closed == nullptr) {
+    closing_->Do(std::move(close));
+    return;
+  }
+  closing_->Run(std::move(close),
+                [closed = std::exchange(*closed, nullptr)](bool) { closed(); });
 }
 
 absl::StatusOr<ReadResult> Session::Read(const Reference& handle,
@@ -405,7 +432,9 @@ absl::StatusOr<std::vector<HandleSample>> Session::SampleHandles(
   return samples;
 }
 
-absl::Status Session::CloseHandle(const Reference& handle) {
+absl::Status Session::CloseHandle(const Reference& handle,
+                                  const Closed& closed) {
+  Closed closed_here = closed;
   Wakeups wakeups;
   std::vector<ClosedChild> children;
   {
@@ -422,10 +451,13 @@ absl::Status Session::CloseHandle(const Reference& handle) {
       // Unregistered too: a kqueue counts the ends of all children.
       entry->source->HandleClosed(id);
     }
-    RemoveHandle(id, &children);
+    RemoveHandle(id, &children, &closed_here);
   }
   EndChildren(std::move(children));
   Wake(wakeups);
+  if (closed_here != nullptr) {
+    closed_here();
+  }
   return absl::OkStatus();
 }
 

@@ -26,17 +26,17 @@ absl::Status CheckNameCount(absl::Span<const std::string> names,
 }  // namespace
 
 absl::StatusOr<std::vector<HandleInfo>> Session::Adopt(
-    std::vector<UniqueFd> descriptors, absl::Span<const std::string> names) {
-  const absl::Status fit = CheckNameCount(names, descriptors.size());
+    std::vector<Handle>& handles, absl::Span<const std::string> names) {
+  const absl::Status fit = CheckNameCount(names, handles.size());
   if (!fit.ok()) {
     return fit;
   }
   std::vector<HandleInfo> made;
   MutexLock lock(&mu_);
-  for (std::size_t i = 0; i < descriptors.size(); ++i) {
+  for (std::size_t i = 0; i < handles.size(); ++i) {
     absl::StatusOr<HandleInfo> info =
         MakeHandle(names.empty() ? absl::string_view() : names[i],
-                   [&] { return TakePassed(std::move(descriptors[i])); });
+                   [&] { return std::move(handles[i]); });
     if (!info.ok()) {
       std::vector<ClosedChild> none;  // what is passed is no child's handle
       for (const HandleInfo& taken_back : made) {
@@ -50,7 +50,7 @@ absl::StatusOr<std::vector<HandleInfo>> Session::Adopt(
 }
 
 absl::StatusOr<std::vector<HandleInfo>> Session::AdoptWeakly(
-    std::vector<UniqueFd> descriptors, absl::Span<const std::string> names,
+    absl::Span<const UniqueFd> descriptors, absl::Span<const std::string> names,
     const Reference& selector, const Interest& interest) {
   const absl::Status fit = CheckNameCount(names, descriptors.size());
   if (!fit.ok()) {
@@ -67,7 +67,7 @@ absl::StatusOr<std::vector<HandleInfo>> Session::AdoptWeakly(
   }
   for (std::size_t i = 0; i < descriptors.size(); ++i) {
     absl::StatusOr<HandleInfo> info = AdoptOneWeakly(
-        **entry, std::move(descriptors[i]),
+        **entry, descriptors[i].get(),
         names.empty() ? absl::string_view() : names[i], interest);
     if (!info.ok()) {
       std::vector<ClosedChild> none;
@@ -82,12 +82,15 @@ absl::StatusOr<std::vector<HandleInfo>> Session::AdoptWeakly(
   return made;
 }
 
-absl::StatusOr<HandleInfo> Session::AdoptOneWeakly(SelectorEntry& entry,
-                                                   UniqueFd fd,
+absl::StatusOr<HandleInfo> Session::AdoptOneWeakly(SelectorEntry& entry, int fd,
                                                    absl::string_view name,
                                                    const Interest& interest) {
   if (const absl::Status free = CheckNewNames({{"name", name}}); !free.ok()) {
     return free;
+  }
+  absl::StatusOr<UniqueFd> copy = DuplicateFd(fd);  // never the last one
+  if (!copy.ok()) {
+    return copy.status();
   }
   const absl::Status room =
       context_.account->weak_handles.TryTake(1, "max_weak_handles");
@@ -100,7 +103,7 @@ absl::StatusOr<HandleInfo> Session::AdoptOneWeakly(SelectorEntry& entry,
       AddHandle({.name = std::string(name), .kind = HandleKind::kWeak});
   const absl::Status registered =
       entry.selector
-          ->RegisterWeakly(handle.id, std::move(fd), &handle.readiness,
+          ->RegisterWeakly(handle.id, *std::move(copy), &handle.readiness,
                            interest)
           .status();
   if (!registered.ok()) {

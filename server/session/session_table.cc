@@ -49,13 +49,14 @@ absl::Status SessionEnded(absl::string_view reason, const Session& session,
 SessionTable::SessionTable(const Limits& limits, const Clock* clock,
                            Reactor* reactor, const Authority* authority,
                            Accounts* accounts, Children* children,
-                           Observer observer)
+                           BlockingPool* blocking, Observer observer)
     : limits_(limits),
       clock_(clock),
       reactor_(reactor),
       authority_(authority),
       accounts_(accounts),
       children_(children),
+      blocking_(blocking),
       observer_(std::move(observer)) {}
 
 absl::StatusOr<absl::Duration> SessionTable::JudgeTtl(
@@ -113,6 +114,7 @@ absl::StatusOr<std::shared_ptr<Session>> SessionTable::Create(
                                                  .reactor = reactor_,
                                                  .authority = authority_,
                                                  .children = children_,
+                                                 .blocking = blocking_,
                                                  .limits = limits,
                                                  .account = account,
                                                  .handles = &account->handles,

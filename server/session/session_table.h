@@ -40,12 +40,12 @@ class SessionTable {
   using Observer =
       std::function<void(absl::string_view what, const Session& session)>;
 
-  // `clock`, `reactor`, `authority`, `accounts` and `children` are borrowed.
-  // The reactor must be stopped before the table goes, and EndAll() called
-  // before the reactor stops.
+  // `clock`, `reactor`, `authority`, `accounts`, `children` and `blocking` are
+  // borrowed. The reactor must be stopped before the table goes, and EndAll()
+  // called before the reactor stops.
   SessionTable(const Limits& limits, const Clock* clock, Reactor* reactor,
                const Authority* authority, Accounts* accounts,
-               Children* children, Observer observer);
+               Children* children, BlockingPool* blocking, Observer observer);
 
   // Makes a session of `owner`'s, whose names are its own. A `detached` one is
   // made to be left alone: it may ask for up to max_detached_ttl_ms, and gets
@@ -119,6 +119,7 @@ class SessionTable {
   const Authority* const authority_;
   Accounts* const accounts_;
   Children* const children_;
+  BlockingPool* const blocking_;
   const Observer observer_;
   std::atomic<std::int64_t> last_id_{0};
 

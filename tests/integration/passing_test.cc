@@ -2,10 +2,13 @@
 // server and fetched from it, and what it does about bad requests.
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -14,6 +17,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -53,6 +57,10 @@ UniqueFd DialPassing(const std::string& path) {
   MustSucceed(connect(socket.get(), reinterpret_cast<const sockaddr*>(&name),
                       sizeof(name)),
               "connect");
+  const timeval patience{.tv_sec = kPatienceMs / 1000, .tv_usec = 0};
+  MustSucceed(setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &patience,
+                         sizeof(patience)),
+              "setsockopt");
   return socket;
 }
 
@@ -644,6 +652,146 @@ TEST_F(PassingTest, TooManyConnectionsAreClosedAtOnce) {
   Pipe pipe;
   Await([&] { return Refusal(PassOf({}), {pipe.reader()}).empty(); },
         "there is room again");
+}
+
+// ---- What is handed over may block whoever closes it.
+
+// A TCP connection whose close(2) takes an hour, unless `peer` goes: bytes that
+// its peer does not read are to be sent first.
+struct Lingering {
+  UniqueFd mine;
+  UniqueFd peer;
+};
+Lingering MakeLingering() {
+  UniqueFd listener(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in name{.sin_family = AF_INET,
+                   .sin_port = 0,
+                   .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)},
+                   .sin_zero = {}};
+  socklen_t size = sizeof(name);
+  auto* const address = reinterpret_cast<sockaddr*>(&name);
+  MustSucceed(bind(listener.get(), address, size), "bind");
+  MustSucceed(listen(listener.get(), 1), "listen");
+  MustSucceed(getsockname(listener.get(), address, &size), "getsockname");
+  Lingering pair{
+      .mine = UniqueFd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)),
+      .peer = UniqueFd()};
+  MustSucceed(connect(pair.mine.get(), address, size), "connect");
+  pair.peer.Reset(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  const std::string bytes(64 << 10, 'x');
+  while (send(pair.mine.get(), bytes.data(), bytes.size(), MSG_DONTWAIT) > 0) {
+  }
+  const linger hour{.l_onoff = 1, .l_linger = 3600};
+  MustSucceed(
+      setsockopt(pair.mine.get(), SOL_SOCKET, SO_LINGER, &hour, sizeof(hour)),
+      "setsockopt");
+  return pair;
+}
+
+class LingerTest : public PassingTest {
+ protected:
+  ~LingerTest() override {
+    socket_.peer.Reset();  // whatever lingers ends
+    for (std::thread& call : calls_) {
+      call.join();
+    }
+  }
+
+  // Sends the first bytes of a request with the socket, and lets go of it: the
+  // server has the last copy.
+  UniqueFd SendStart(const std::string& bytes) {
+    UniqueFd door = Dial();
+    iovec data{.iov_base = const_cast<char*>(bytes.data()),
+               .iov_len = bytes.size()};
+    alignas(cmsghdr) char room[CMSG_SPACE(sizeof(int))] = {};
+    msghdr header{};
+    header.msg_iov = &data;
+    header.msg_iovlen = 1;
+    header.msg_control = room;
+    header.msg_controllen = sizeof(room);
+    cmsghdr* const part = CMSG_FIRSTHDR(&header);
+    part->cmsg_level = SOL_SOCKET;
+    part->cmsg_type = SCM_RIGHTS;
+    part->cmsg_len = CMSG_LEN(sizeof(int));
+    const int fd = socket_.mine.get();
+    memcpy(CMSG_DATA(part), &fd, sizeof(fd));
+    MustSucceed(static_cast<int>(sendmsg(door.get(), &header, 0)), "sendmsg");
+    socket_.mine.Reset();
+    return door;
+  }
+  // Hands the socket over as a handle of the session, and lets go of it.
+  void PassIt() {
+    Pass(socket_.mine.get(), "linger");
+    socket_.mine.Reset();
+  }
+
+  // Everybody else is served: by the reactor, and in the session.
+  void ExpectOthersAreServed() {
+    Pipe pipe;
+    Peer other("unix:" + path_);
+    v1::PassingRequest request;
+    request.mutable_pass()->set_session(other.session());
+    EXPECT_EQ(Refusal(request, {pipe.reader()}), "");
+    EXPECT_THAT(other.Call(&Handles::ListHandles, ""), Succeeds());
+    EXPECT_THAT(peer_->Call(&Handles::ListHandles, ""), Succeeds());
+  }
+
+  Lingering socket_ = MakeLingering();
+  std::vector<std::thread> calls_;
+};
+
+TEST_F(LingerTest, OfARefusedRequestHoldsNobodyUp) {
+  v1::PassingRequest request = PassOf({});
+  request.mutable_pass()->set_session("nobody's");
+  const std::string text = request.SerializeAsString();
+  const std::uint32_t length = htonl(static_cast<std::uint32_t>(text.size()));
+  const UniqueFd door = SendStart(
+      std::string(reinterpret_cast<const char*>(&length), sizeof(length)));
+  Write(door.get(), text);
+
+  ExpectOthersAreServed();
+
+  socket_.peer.Reset();
+  EXPECT_EQ(Answer(door).error().info().reason(), "SESSION_UNKNOWN");
+}
+
+TEST_F(LingerTest, OfACutConnectionHoldsNobodyUp) {
+  SendStart("\1").Reset();
+
+  ExpectOthersAreServed();
+}
+
+TEST_F(LingerTest, OfAClosedHandleHoldsNobodyUp) {
+  PassIt();
+  calls_.emplace_back([this, session = peer_->session()] {
+    Peer second("unix:" + path_, session);
+    second.Call(&Handles::Close, R"(handle { name: "linger" })");
+  });
+  Await(
+      [&] {
+        return peer_->Call(&Handles::ListHandles, "").response.handles_size() ==
+               0;
+      },
+      "the handle is gone");
+
+  ExpectOthersAreServed();
+}
+
+TEST_F(LingerTest, OfADeletedSessionHoldsNobodyUp) {
+  PassIt();
+  peer_->EndSession();
+  peer_ = std::make_unique<Peer>("unix:" + path_);
+
+  ExpectOthersAreServed();
+}
+
+TEST_F(LingerTest, OfAnExpiredSessionHoldsNobodyUp) {
+  PassIt();
+  clock_.Advance(absl::Hours(1));
+  Dial();  // makes the reactor look at the clock
+  peer_ = std::make_unique<Peer>("unix:" + path_);
+
+  ExpectOthersAreServed();
 }
 
 // ---- Many.

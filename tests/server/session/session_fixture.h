@@ -16,6 +16,7 @@
 #include "gtest/gtest.h"
 #include "server/authority/accounts.h"
 #include "server/authority/authority.h"
+#include "server/blocking/blocking_pool.h"
 #include "server/policy/limits.h"
 #include "server/policy/principal.h"
 #include "server/process/children.h"
@@ -107,7 +108,8 @@ class SessionTest : public testing::Test {
   std::unique_ptr<SessionTable> MakeTable(const Limits& limits) {
     return std::make_unique<SessionTable>(
         limits, &clock_, reactor_.get(), &authority_, accounts_.get(),
-        &children_, [this](absl::string_view what, const Session& session) {
+        &children_, &blocking_,
+        [this](absl::string_view what, const Session& session) {
           MutexLock lock(&mu_);
           observed_.push_back(absl::StrCat(what, " ", session.name()));
         });
@@ -119,6 +121,7 @@ class SessionTest : public testing::Test {
  protected:
   // Of a private server: this process may do everything.
   Children children_{10, &clock_, reactor_.get()};
+  BlockingPool blocking_{4, 4};
   Authority authority_{
       std::make_shared<Policy>(Policy::Default(Mode::kPrivate, geteuid())), {}};
   std::unique_ptr<Reactor> reactor_ = Reactor::Start(&clock_).value();

@@ -17,6 +17,7 @@
 #include "gtest/gtest.h"
 #include "server/authority/accounts.h"
 #include "server/authority/authority.h"
+#include "server/blocking/blocking_pool.h"
 #include "server/session/session_table.h"
 #include "tests/server/reactor/fence.h"
 #include "tests/support/status_matchers.h"
@@ -154,16 +155,14 @@ class SessionStressTest : public testing::Test {
   const RealClock clock_;
   std::unique_ptr<Reactor> reactor_ = *Reactor::Start(&clock_);
   Children children_{10, &clock_, reactor_.get()};
+  BlockingPool blocking_{4, 4};
   Authority authority_{
       std::make_shared<Policy>(Policy::Default(Mode::kPrivate, geteuid())), {}};
   Accounts accounts_{Limits(), &authority_, &children_.quota()};
-  SessionTable table_{Limits(),
-                      &clock_,
-                      reactor_.get(),
-                      &authority_,
-                      &accounts_,
-                      &children_,
-                      [](absl::string_view, const Session&) {}};
+  SessionTable table_{Limits(),       &clock_,
+                      reactor_.get(), &authority_,
+                      &accounts_,     &children_,
+                      &blocking_,     [](absl::string_view, const Session&) {}};
 };
 
 TEST_F(SessionStressTest, ManyThreadsOneSession) {

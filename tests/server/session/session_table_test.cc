@@ -327,7 +327,7 @@ TEST_F(SessionTableTest, DeletingEndsWaitsAndClosesHandles) {
 
 TEST_F(SessionTableTest, DeletedSessionsLeaveNothingBehind) {
   SessionTable table(Limits(), &clock_, reactor_.get(), &authority_,
-                     accounts_.get(), &children_,
+                     accounts_.get(), &children_, &blocking_,
                      [](absl::string_view, const Session&) {});
   // The leases would run out much later.
   const auto create_and_delete = [this, &table](int rounds) {
