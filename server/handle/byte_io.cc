@@ -14,6 +14,7 @@
 #include "base/errno_status.h"
 #include "server/handle/kinds.h"
 #include "server/handle/makers.h"
+#include "server/handle/now_io.h"
 
 namespace farpoll::server {
 namespace {
@@ -95,7 +96,7 @@ std::size_t BufferSize(const Handle& handle, std::size_t max_bytes) {
 
 absl::StatusOr<ReadResult> TakeBytes(Handle& handle, std::size_t max_bytes) {
   std::string data(BufferSize(handle, max_bytes), '\0');
-  const ssize_t got = read(handle.fd.get(), data.data(), data.size());
+  const ssize_t got = ReadNow(handle.fd.get(), data.data(), data.size());
   return Outcome(got, errno, std::move(data), handle);
 }
 
@@ -123,7 +124,7 @@ absl::StatusOr<WriteResult> PutBytes(Handle& handle, absl::string_view data) {
   if (data.empty()) {
     return WriteResult{};
   }
-  const ssize_t put = write(handle.fd.get(), data.data(), data.size());
+  const ssize_t put = WriteNow(handle.fd.get(), data.data(), data.size());
   if (put < 0) {
     const int number = errno;
     if (number == EAGAIN || number == EINTR) {

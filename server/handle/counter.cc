@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "base/errno_status.h"
+#include "server/handle/now_io.h"
 
 namespace farpoll::server {
 namespace {
@@ -38,7 +39,7 @@ absl::StatusOr<Handle> MakeCounter(std::uint64_t initial, bool semaphore) {
 
 absl::StatusOr<absl::optional<std::uint64_t>> TakeCount(Handle& handle) {
   std::uint64_t count = 0;
-  if (read(handle.fd.get(), &count, sizeof(count)) < 0) {
+  if (ReadNow(handle.fd.get(), &count, sizeof(count)) < 0) {
     const int number = errno;
     if (number == EAGAIN || number == EINTR) {
       return absl::optional<std::uint64_t>();
@@ -52,7 +53,10 @@ absl::StatusOr<bool> AddCount(Handle& handle, std::uint64_t count) {
   if (const absl::Status good = CheckCount(count, "count"); !good.ok()) {
     return good;
   }
-  if (write(handle.fd.get(), &count, sizeof(count)) < 0) {
+  if (count == 0) {
+    return true;  // which even a full one takes
+  }
+  if (WriteNow(handle.fd.get(), &count, sizeof(count)) < 0) {
     const int number = errno;
     if (number == EAGAIN || number == EINTR) {
       return false;

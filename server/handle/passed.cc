@@ -43,17 +43,17 @@ absl::StatusOr<Handle> TakePassed(UniqueFd fd) {
     return MakeError(EBADF, "PATH_ONLY", "descriptor",
                      "an O_PATH descriptor is never ready");
   }
-  if ((flags & O_NONBLOCK) == 0) {
-    UniqueFd again(
-        CanReopen(fd.get())
-            ? open(absl::StrCat("/proc/self/fd/", fd.get()).c_str(),
-                   (flags & O_ACCMODE) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
-            : -1);
-    if (again.valid()) {
-      fd = std::move(again);
-    } else if (fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK) != 0) {
-      return ErrnoStatus(errno, "fcntl(F_SETFL)");
-    }
+  // Also where it does not block now: its giver could change that.
+  UniqueFd again(
+      CanReopen(fd.get())
+          ? open(absl::StrCat("/proc/self/fd/", fd.get()).c_str(),
+                 (flags & O_ACCMODE) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+          : -1);
+  if (again.valid()) {
+    fd = std::move(again);
+  } else if ((flags & O_NONBLOCK) == 0 &&
+             fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK) != 0) {
+    return ErrnoStatus(errno, "fcntl(F_SETFL)");
   }
   Handle handle;
   handle.kind = HandleKind::kPassed;

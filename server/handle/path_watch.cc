@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/errno_status.h"
+#include "server/handle/now_io.h"
 
 namespace farpoll::server {
 namespace {
@@ -48,7 +49,7 @@ absl::StatusOr<Handle> WatchPath(const RootedPath& path, std::uint32_t events) {
 absl::StatusOr<std::vector<PathEvent>> TakePathEvents(Handle& handle,
                                                       std::size_t max_bytes) {
   std::string buffer(std::max(max_bytes, kOneEvent), '\0');
-  const ssize_t got = read(handle.fd.get(), buffer.data(), buffer.size());
+  const ssize_t got = ReadNow(handle.fd.get(), buffer.data(), buffer.size());
   std::vector<PathEvent> events;
   if (got < 0) {
     const int number = errno;

@@ -17,6 +17,7 @@
 #include "server/handle/byte_io.h"
 #include "server/handle/held_bytes.h"
 #include "server/handle/kinds.h"
+#include "server/handle/now_io.h"
 #include "server/handle/socket_io.h"
 
 namespace farpoll::server {
@@ -109,7 +110,7 @@ absl::Status Drop(Handle& from, std::string& seen, std::size_t bytes) {
   } else if (from.is_socket()) {
     took = recv(from.fd.get(), seen.data(), bytes, MSG_DONTWAIT);
   } else if (IsPipe(from)) {
-    took = read(from.fd.get(), seen.data(), bytes);
+    took = ReadNow(from.fd.get(), seen.data(), bytes);
   } else {
     took = lseek(from.fd.get(), static_cast<off_t>(bytes), SEEK_CUR);
   }
@@ -179,9 +180,10 @@ absl::StatusOr<Piece> Move(Handle& from, Handle& to, std::size_t bytes) {
   if (HasReturned(from)) {
     return MoveReturned(from, to, bytes);
   }
-  // A message's bounds, and an error that is due, need the longer way.
-  const bool plain = !from.has_messages() && !to.has_messages() &&
-                     !from.error_is_due && !to.error_is_due;
+  // A message's bounds, and an error that is due, need the longer way; so does
+  // a socket, which splice(2) waits for unless its open file, which others may
+  // have changed, says that it must not.
+  const bool plain = !from.is_socket() && !to.is_socket();
   if (plain && (IsPipe(from) || IsPipe(to))) {
     const absl::StatusOr<absl::optional<Piece>> piece = Splice(from, to, bytes);
     if (!piece.ok()) {

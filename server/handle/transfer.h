@@ -31,9 +31,10 @@ struct TransferResult {
 };
 
 // Moves up to `max_bytes` of what is there and fits, in pieces of at most
-// 64 KiB. By splice(2) when one of the two is a pipe, so that the bytes are not
-// copied; else by looking, writing and only then taking what was written. So
-// nothing is ever lost between the two. A message goes over as one message.
+// 64 KiB. By splice(2) between pipes, terminals and files, so that the bytes
+// are not copied; else by looking, writing and only then taking what was
+// written. So nothing is ever lost between the two. A message goes over as one
+// message.
 //   Errors, before anything has gone over: INVALID_ARGUMENT (EINVAL:
 //     SAME_HANDLE, or MESSAGES_TO_STREAM: the destination keeps no bounds
 //     between messages; EMSGSIZE: a message longer than max_bytes or than the

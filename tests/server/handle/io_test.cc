@@ -6,12 +6,14 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <termios.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <string>
 
 #include "server/handle/counter.h"
 #include "server/handle/file.h"
+#include "server/handle/passed.h"
 #include "server/handle/transfer.h"
 #include "tests/server/handle/handle_fixture.h"
 #include "tests/support/descriptor_limit.h"
@@ -27,6 +29,70 @@ std::string Big(std::size_t bytes) {
     data[i] = static_cast<char>('a' + i * 7 % 26);
   }
   return data;
+}
+
+// ---- What others do to an open file that they share.
+
+// Makes the open file of `fd` block, as whoever shares it can.
+void ClearNonBlock(int fd) {
+  ASSERT_EQ(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK), 0);
+}
+
+TEST(Cleared, ReadsDoNotWait) {
+  alarm(60);  // a read that waits would do so for ever
+  HandlePair pipe = WrapPipe();
+  FdPair pty = Pty();
+  Handle master = Wrap(HandleKind::kPty, std::move(pty.first));
+  Handle counter = Must(MakeCounter(0, false));
+  for (Handle* const handle : {&pipe.first, &master, &counter}) {
+    ClearNonBlock(handle->fd.get());
+    EXPECT_EQ(Take(*handle), "(would block)");
+  }
+  alarm(0);
+}
+
+TEST(Cleared, WritesDoNotWait) {
+  alarm(60);
+  HandlePair pipe = WrapPipe();
+  ClearNonBlock(pipe.second.fd.get());
+
+  const WriteResult put = Must(WriteSome(pipe.second, {.data = Big(1 << 20)}));
+
+  EXPECT_TRUE(put.would_block);
+  EXPECT_GT(put.bytes_written, 0u);
+  EXPECT_TRUE(Must(WriteSome(pipe.second, {.data = "x"})).would_block);
+  alarm(0);
+}
+
+TEST(Cleared, ACountThatDoesNotFitDoesNotWait) {
+  alarm(60);
+  Handle counter = Must(MakeCounter(kMaxCount - 1, /*semaphore=*/false));
+  ClearNonBlock(counter.fd.get());
+
+  EXPECT_TRUE(Must(WriteSome(counter, {.count = 2})).would_block);
+  alarm(0);
+}
+
+TEST(Cleared, TransfersDoNotWait) {
+  alarm(60);
+  HandlePair from = WrapPair(TcpPair(), SOCK_STREAM);
+  HandlePair to = WrapPipe();
+  ClearNonBlock(from.first.fd.get());
+  ClearNonBlock(to.second.fd.get());
+
+  EXPECT_EQ(Must(Transfer(from.first, to.second, 100)).stop,
+            Stop::kSourceEmpty);
+  alarm(0);
+}
+
+TEST(Cleared, APassedPipeIsOursAlone) {
+  Pipe pipe;
+  ASSERT_EQ(fcntl(pipe.reader(), F_SETFL, O_NONBLOCK), 0);
+  const Handle passed = Must(TakePassed(UniqueFd(dup(pipe.reader()))));
+
+  ClearNonBlock(pipe.reader());
+
+  EXPECT_NE(fcntl(passed.fd.get(), F_GETFL) & O_NONBLOCK, 0);
 }
 
 // ---- Looking.
