@@ -779,7 +779,9 @@ TEST_F(LingerTest, OfAClosedHandleHoldsNobodyUp) {
 
 TEST_F(LingerTest, OfADeletedSessionHoldsNobodyUp) {
   PassIt();
-  peer_->EndSession();
+  // The call that deletes it is answered at once as well.
+  EXPECT_THAT(peer_->CallFor(absl::Seconds(20), &Sessions::DeleteSession, ""),
+              Succeeds());
   peer_ = std::make_unique<Peer>("unix:" + path_);
 
   ExpectOthersAreServed();
