@@ -1,32 +1,52 @@
 #!/bin/bash
-# Fuzzes kqueue's change lists under Clang's libFuzzer and AddressSanitizer.
-#   tests/fuzz/run.sh [SECONDS]    60 by default; fails on the first finding
-# What it finds, and new inputs, stay in FARPOLL_FUZZ_DIR (a new folder under
-# TMPDIR without it). A finding goes into tests/fuzz/kqueue_corpus with its fix.
+# Fuzzes what faces others, under Clang's libFuzzer and sanitizers.
+#   tests/fuzz/run.sh [SECONDS [TARGET...]]   30 each; all targets without one
+# Two targets run at a time. Fails on the first finding of a target; findings and
+# new inputs stay in FARPOLL_FUZZ_DIR (a new folder under TMPDIR without it). A
+# finding goes into tests/fuzz/NAME_corpus together with its fix.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-seconds="${1:-60}"
-clang="${CLANGXX:-clang++-14}"
-folder="${FARPOLL_FUZZ_DIR:-$(mktemp -d "${TMPDIR:-/tmp}/farpoll-fuzz.XXXXXX")}"
-mkdir -p "$folder/new"
-
-if ! command -v "$clang" >/dev/null; then
-  echo "run.sh: $clang is missing (apt-get install clang-14)" >&2
-  exit 1
+seconds="${1:-30}"
+targets=("${@:2}")
+if [[ ${#targets[@]} -eq 0 ]]; then
+  for source in tests/fuzz/*_fuzz.cc; do
+    targets+=("$(basename "$source" .cc)")
+  done
 fi
+folder="${FARPOLL_FUZZ_DIR:-$(mktemp -d "${TMPDIR:-/tmp}/farpoll-fuzz.XXXXXX")}"
 
-mapfile -t sources < <(
-  ls base/errno_status.cc selector/{events,interest_set*,slot_table}.cc \
-    selector/kqueue/*.cc selector/kqueue/filters/*.cc \
-    tests/support/fd_fixtures.cc tests/fuzz/kqueue_fuzz.cc
-)
-read -ra libraries < <(pkg-config --libs absl_status absl_statusor absl_strings \
-  absl_time absl_flat_hash_map absl_cord)
+# Runs one target and prints one line about it: fuzz TARGET
+fuzz() {
+  local target="$1" status=0 log="$folder/$1.log" seed
+  local corpus="tests/fuzz/${1%_fuzz}_corpus"
+  seed="$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')"
+  mkdir -p "$folder/$target"
+  "bazel-bin/tests/fuzz/$target" -max_total_time="$seconds" -seed="$seed" \
+    -print_final_stats=1 -artifact_prefix="$folder/$target-" -timeout=20 \
+    -rss_limit_mb=4096 "${@:2}" "$folder/$target" "$corpus" >"$log" 2>&1 ||
+    status=$?
+  echo "$target: $(runs_of "$log") runs," \
+    "$(grep -o 'cov: [0-9]*' "$log" | tail -1), seed $seed," \
+    "exit code $status"
+  if [[ $status -ne 0 ]]; then
+    tail -60 "$log"
+    echo "$target: finding in $folder"
+  fi
+  return "$status"
+}
 
-echo "building with $clang"
-"$clang" -std=c++20 -O1 -g -fsanitize=fuzzer,address -I. "${sources[@]}" \
-  -o "$folder/kqueue_fuzz" "${libraries[@]}" -lpthread
-"$folder/kqueue_fuzz" -max_total_time="$seconds" -max_len=1024 \
-  -print_final_stats=1 -artifact_prefix="$folder/" \
-  "$folder/new" tests/fuzz/kqueue_corpus
+runs_of() { awk '/number_of_executed_units/ { print $2 }' "$1"; }
+
+./bazelw build --config=asan "${targets[@]/#///tests/fuzz:}"
+failed=0
+for target in "${targets[@]}"; do
+  while [[ $(jobs -rp | wc -l) -ge 2 ]]; do
+    wait -n || failed=1
+  done
+  fuzz "$target" &
+done
+while [[ -n "$(jobs -p)" ]]; do
+  wait -n || failed=1
+done
+exit "$failed"

@@ -16,6 +16,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/base/config.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -38,7 +39,7 @@ constexpr char kKeepAlive[] = "/farpoll.v1.SessionService/KeepAlive";
 constexpr char kGetServer[] = "/farpoll.v1.ServerService/GetServer";
 
 // A sanitizer's heap is larger, and gives nothing back at once.
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(ABSL_HAVE_ADDRESS_SANITIZER)
 constexpr std::int64_t kHeapFactor = 4;
 #else
 constexpr std::int64_t kHeapFactor = 1;

@@ -90,7 +90,10 @@ TEST_P(BadInput, UnknownClosedAndForeignHandles) {
       {"name: 'gone'", "gone"},
       {absl::StrCat("id: ", closed), absl::StrCat("handle ", closed)}};
 
-  for (const auto& [handle, subject] : handles) {
+  for (const auto& entry : handles) {
+    // Clang 14 captures no structured bindings.
+    const auto& handle = entry.first;
+    const auto& subject = entry.second;
     const std::string request = absl::Substitute("handle { $0 }", handle);
     const auto refuses = [&](auto method, const std::string& more) {
       Refuses(method, request + more, grpc::NOT_FOUND, "ENOENT",
@@ -128,7 +131,9 @@ TEST_P(BadInput, UnknownClosedAndForeignSelectors) {
       {"name: 'theirs'", "theirs"},
       {"name: 'gone'", "gone"}};
 
-  for (const auto& [selector, subject] : selectors) {
+  for (const auto& entry : selectors) {
+    const auto& selector = entry.first;
+    const auto& subject = entry.second;
     const std::string request = absl::Substitute("selector { $0 } ", selector);
     const auto refuses = [&](auto method, const std::string& more) {
       Refuses(method, request + more, grpc::NOT_FOUND, "ENOENT",

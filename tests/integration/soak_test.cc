@@ -215,7 +215,7 @@ class Soak : public ProxyTest {
     std::fflush(stdout);
   }
 
-  const RealClock clock_;
+  RealClock clock_;
   absl::optional<Client> client_;
   std::int64_t rounds_ = 0;
   std::int64_t events_ = 0;

@@ -7,7 +7,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#if defined(__SANITIZE_ADDRESS__)
+#include "absl/base/config.h"
+
+#if defined(ABSL_HAVE_ADDRESS_SANITIZER)
 // Of <sanitizer/allocator_interface.h>, which GCC does not install.
 extern "C" std::size_t __sanitizer_get_current_allocated_bytes();
 #endif
@@ -16,7 +18,7 @@ namespace farpoll {
 
 // Bytes allocated and not freed, of the whole process.
 inline std::int64_t AllocatedBytes() {
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(ABSL_HAVE_ADDRESS_SANITIZER)
   return static_cast<std::int64_t>(__sanitizer_get_current_allocated_bytes());
 #else
   const struct mallinfo2 info = mallinfo2();

@@ -119,12 +119,12 @@ class SessionTest : public testing::Test {
   std::vector<std::string> observed_ ABSL_GUARDED_BY(mu_);
 
  protected:
+  std::unique_ptr<Reactor> reactor_ = Reactor::Start(&clock_).value();
   // Of a private server: this process may do everything.
   Children children_{10, &clock_, reactor_.get()};
   BlockingPool blocking_{4, 4};
   Authority authority_{
       std::make_shared<Policy>(Policy::Default(Mode::kPrivate, geteuid())), {}};
-  std::unique_ptr<Reactor> reactor_ = Reactor::Start(&clock_).value();
   std::unique_ptr<Accounts> accounts_ = MakeAccounts(Limits());
   std::unique_ptr<SessionTable> table_ = MakeTable(Limits());
 };

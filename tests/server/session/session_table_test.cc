@@ -330,7 +330,7 @@ TEST_F(SessionTableTest, DeletedSessionsLeaveNothingBehind) {
                      accounts_.get(), &children_, &blocking_,
                      [](absl::string_view, const Session&) {});
   // The leases would run out much later.
-  const auto create_and_delete = [this, &table](int rounds) {
+  const auto create_and_delete = [&table](int rounds) {
     for (int i = 0; i < rounds; ++i) {
       const auto session = table.Create(Me(), "", absl::Hours(1));
       ASSERT_THAT(session, IsOk());
