@@ -191,7 +191,8 @@ absl::StatusOr<Page> ToPage(std::int32_t page_size,
   absl::string_view token = page_token;
   if (!token.empty() &&
       (!absl::ConsumePrefix(&token, kTokenPrefix) ||
-       !absl::SimpleAtoi(token, &page.after) || page.after < 0)) {
+       !absl::SimpleAtoi(token, &page.after) || page.after < 0 ||
+       PageToken(page.after) != page_token)) {
     return MakeError(EINVAL, "BAD_PAGE_TOKEN", "page_token",
                      "page_token is not one that this server gave");
   }

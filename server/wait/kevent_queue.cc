@@ -260,7 +260,8 @@ absl::StatusOr<std::int64_t> KeventQueue::ApplyOne(const Kevent& asked,
     }
     return applied;
   }
-  if ((change.flags & ev::kDelete) != 0) {
+  // As on FreeBSD, a change that adds does not delete what it added.
+  if ((change.flags & ev::kDelete) != 0 && fresh == nullptr) {
     const std::int64_t ended = note->generation;
     DropPending(name);
     Erase(name);

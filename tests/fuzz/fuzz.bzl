@@ -18,6 +18,8 @@ def fuzz_target(name, deps, srcs = None, corpus = None, **kwargs):
     native.cc_test(
         name = name,
         size = "small",
+        # So that libFuzzer sees the code that it drives.
+        linkstatic = True,
         srcs = srcs or [name + ".cc"],
         args = ["$(rootpaths :%s_corpus)" % subject],
         data = [":%s_corpus" % subject],

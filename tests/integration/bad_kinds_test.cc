@@ -229,13 +229,13 @@ TEST_P(BadKinds, UsesThatAKindHasNot) {
 class GrantedKinds : public testing::Test {
  protected:
   GrantedKinds() {
-    mkdir(Full("root").c_str(), 0700);
+    MustSucceed(mkdir(Full("root").c_str(), 0700), "mkdir");
     for (const char* const name : {"root/file", "secret"}) {
       const UniqueFd file(creat(Full(name).c_str(), 0600));
     }
-    symlink("../secret", Full("root/out").c_str());
-    symlink("file", Full("root/in").c_str());
-    symlink("..", Full("root/up").c_str());
+    MustSucceed(symlink("../secret", Full("root/out").c_str()), "symlink");
+    MustSucceed(symlink("file", Full("root/in").c_str()), "symlink");
+    MustSucceed(symlink("..", Full("root/up").c_str()), "symlink");
     server::Grant grant{.name = "some"};
     grant.to = {server::Grantee{.anyone = true}};
     grant.verbs = server::kBasicVerbs;

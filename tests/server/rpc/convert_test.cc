@@ -178,6 +178,8 @@ INSTANTIATE_TEST_SUITE_P(
                     PageRow{"Negative", -1, "", "BAD_PAGE_SIZE", 0, 0},
                     PageRow{"NotOurs", 1, "42", "BAD_PAGE_TOKEN", 0, 0},
                     PageRow{"NoNumber", 1, "after-x", "BAD_PAGE_TOKEN", 0, 0},
+                    PageRow{"WrittenOtherwise", 1, "after-07", "BAD_PAGE_TOKEN",
+                            0, 0},
                     PageRow{"Before", 1, "after--1", "BAD_PAGE_TOKEN", 0, 0},
                     PageRow{"Beyond", 1, "after-99999999999999999999",
                             "BAD_PAGE_TOKEN", 0, 0}),

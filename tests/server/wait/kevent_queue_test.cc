@@ -178,6 +178,23 @@ TEST_F(KeventQueueTest, BadChangesAreRefusedAsLocally) {
   EXPECT_EQ(descriptors_.used(), 0);
 }
 
+TEST_F(KeventQueueTest, AChangeThatAddsDoesNotDeleteWhatItAdded) {
+  handles_.Make(1);
+  for (const Kevent& change :
+       {Change(1, evfilt::kRead, ev::kAdd | ev::kDelete),
+        Change(2, evfilt::kUser, ev::kAdd | ev::kDelete | ev::kDisable),
+        Change(3, evfilt::kTimer, ev::kAdd | ev::kDelete, 0, 100'000)}) {
+    EXPECT_THAT(Apply(change), IsOk());
+    // This one finds it, and deletes it.
+    EXPECT_THAT(Apply(change), IsOk());
+    EXPECT_THAT(Apply(Change(change.ident, change.filter, ev::kDelete)),
+                HasErrno(ENOENT));
+  }
+
+  EXPECT_THAT(Collect(), IsEmpty());
+  EXPECT_EQ(descriptors_.used(), 0);
+}
+
 TEST_F(KeventQueueTest, FilterZeroDoesNothing) {
   EXPECT_THAT(Apply(Change(1, 0)), IsOkAndHolds(0));
 }
