@@ -399,17 +399,12 @@ void CheckRefusal(const MethodDescriptor& method, const grpc::Status& status,
     case grpc::CANCELLED:
       return;
     case grpc::INTERNAL:
-    case grpc::UNIMPLEMENTED:
-      // What gRPC says of bytes that are no message.
-      if (!is_message) {
-        return;
-      }
-      [[fallthrough]];
     case grpc::UNKNOWN:
       Fail(absl::StrCat(method.name(), ": code ", status.error_code(), ", ",
                         status.error_message()));
     default:
-      if (status.error_details().empty()) {
+      // Of bytes that are no message gRPC itself says UNIMPLEMENTED.
+      if (status.error_details().empty() && is_message) {
         Fail(absl::StrCat(method.name(), " is refused without details: ",
                           status.error_message()));
       }

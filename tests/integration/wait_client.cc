@@ -1,11 +1,13 @@
 // tests/integration/wait_client.cc: room: tests. A client to be killed: opens a
 // Wait and says so.
 //
-//   wait_client ADDRESS SESSION SELECTOR
+//   wait_client ADDRESS SESSION SELECTOR    SELECTOR: its name or id
 #include <grpcpp/grpcpp.h>
 
+#include <cstdint>
 #include <iostream>
 
+#include "absl/strings/numbers.h"
 #include "farpoll/v1/selector.grpc.pb.h"
 
 int main(int argc, char** argv) {
@@ -19,7 +21,12 @@ int main(int argc, char** argv) {
   const auto stream = stub->Wait(&context);
   farpoll::v1::WaitRequest request;
   request.mutable_open()->set_session(argv[2]);
-  request.mutable_open()->mutable_selector()->set_name(argv[3]);
+  std::int64_t id = 0;
+  if (absl::SimpleAtoi(argv[3], &id)) {
+    request.mutable_open()->mutable_selector()->set_id(id);
+  } else {
+    request.mutable_open()->mutable_selector()->set_name(argv[3]);
+  }
   request.mutable_open()->set_credits(1);
   stream->Write(request);
   stream->WaitForInitialMetadata();
