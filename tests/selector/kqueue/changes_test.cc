@@ -41,6 +41,17 @@ TEST(Kqueue, ChangeWithoutAdd) {
               HasErrno(ENOENT));
 }
 
+TEST(Kqueue, AddingChangeDoesNotDelete) {
+  TestQueue queue;
+  const Pipe pipe;
+  const int fd = pipe.reader();
+
+  EXPECT_THAT(queue.Change(fd, evfilt::kRead, ev::kAdd | ev::kDelete), IsOk());
+
+  EXPECT_THAT(queue.Change(fd, evfilt::kRead, ev::kAdd | ev::kDelete), IsOk());
+  EXPECT_THAT(queue.Change(fd, evfilt::kRead, ev::kDelete), HasErrno(ENOENT));
+}
+
 TEST(Kqueue, DeleteUnknown) {
   TestQueue queue;
   const Pipe pipe;
