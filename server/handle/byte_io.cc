@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -27,7 +26,6 @@ absl::StatusOr<ReadResult> Outcome(ssize_t got, int number, std::string data,
                                    const Handle& handle) {
   ReadResult result;
   if (got < 0) {
-    // EAGAIN also when the pages of a file are not there yet.
     if (number == EAGAIN || number == EINTR) {
       return result;
     }
@@ -42,11 +40,6 @@ absl::StatusOr<ReadResult> Outcome(ssize_t got, int number, std::string data,
   result.outcome =
       got == 0 ? ReadResult::Outcome::kEndOfFile : ReadResult::Outcome::kData;
   return result;
-}
-
-bool IsPipe(const Handle& handle) {
-  struct stat status {};
-  return fstat(handle.fd.get(), &status) == 0 && S_ISFIFO(status.st_mode);
 }
 
 // Copies what a pipe holds into a pipe of our own, and reads that.
@@ -96,12 +89,14 @@ std::size_t BufferSize(const Handle& handle, std::size_t max_bytes) {
 
 absl::StatusOr<ReadResult> TakeBytes(Handle& handle, std::size_t max_bytes) {
   std::string data(BufferSize(handle, max_bytes), '\0');
-  const ssize_t got = ReadNow(handle.fd.get(), data.data(), data.size());
+  const ssize_t got = handle.is_file()
+                          ? read(handle.fd.get(), data.data(), data.size())
+                          : ReadNow(handle.fd.get(), data.data(), data.size());
   return Outcome(got, errno, std::move(data), handle);
 }
 
 absl::StatusOr<ReadResult> PeekBytes(Handle& handle, std::size_t max_bytes) {
-  if (IsPipe(handle)) {
+  if (handle.is_pipe()) {
     return PeekPipe(handle, max_bytes);
   }
   const off_t position = lseek(handle.fd.get(), 0, SEEK_CUR);
@@ -124,7 +119,10 @@ absl::StatusOr<WriteResult> PutBytes(Handle& handle, absl::string_view data) {
   if (data.empty()) {
     return WriteResult{};
   }
-  const ssize_t put = WriteNow(handle.fd.get(), data.data(), data.size());
+  const int fd = handle.fd.get();
+  const ssize_t put = handle.is_file() ? write(fd, data.data(), data.size())
+                                       : WriteNow(fd, data.data(), data.size(),
+                                                  handle.is_pipe());
   if (put < 0) {
     const int number = errno;
     if (number == EAGAIN || number == EINTR) {

@@ -1,7 +1,7 @@
 // server/handle/byte_io.h: room: server/handle. Bytes of what is no socket:
 // pipes, terminals, files. For io.h and transfer.h, which know the rules of a
 // kind.
-// Threads: fenced by the session's lock.
+// Threads: fenced by the session's lock; of a file, one that may block.
 // Source: read(2), write(2), pread(2), tee(2).
 #ifndef FARPOLL_SERVER_HANDLE_BYTE_IO_H_
 #define FARPOLL_SERVER_HANDLE_BYTE_IO_H_

@@ -56,7 +56,7 @@ absl::StatusOr<bool> AddCount(Handle& handle, std::uint64_t count) {
   if (count == 0) {
     return true;  // which even a full one takes
   }
-  if (WriteNow(handle.fd.get(), &count, sizeof(count)) < 0) {
+  if (WriteNow(handle.fd.get(), &count, sizeof(count), false) < 0) {
     const int number = errno;
     if (number == EAGAIN || number == EINTR) {
       return false;

@@ -1,6 +1,7 @@
 // server/handle/endpoint.h: room: server/handle. A socket's address with the
 // folder that a Unix path was granted in.
-// Threads: pure functions over system calls.
+// Threads: pure functions over system calls; with a path, they take as long as
+//   its file system does.
 // Source: unix(7), openat2(2).
 #ifndef FARPOLL_SERVER_HANDLE_ENDPOINT_H_
 #define FARPOLL_SERVER_HANDLE_ENDPOINT_H_
@@ -21,6 +22,11 @@ struct Endpoint {
   // Of a Unix socket with a path that may not lead out of its root.
   absl::optional<RootedPath> path;
 };
+
+// Whether using it waits for a file system: it is a Unix socket's path.
+inline bool HasPath(const absl::optional<Endpoint>& endpoint) {
+  return endpoint.has_value() && !endpoint->address.unix_path().empty();
+}
 
 // What to give to connect(2), sendto(2) or bind(2): the address, or for a
 // confined path a name of the descriptor `anchor`, which has to outlive the

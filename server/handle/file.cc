@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/errno_status.h"
+#include "server/handle/file_aside.h"
 
 namespace farpoll::server {
 namespace {
@@ -104,8 +105,12 @@ absl::StatusOr<Handle> OpenFile(const RootedPath& path,
   if (!fd.ok()) {
     return fd.status();
   }
-  return Handle{
+  Handle handle{
       .kind = HandleKind::kFile, .fd = *std::move(fd), .path = path.Text()};
+  if (const absl::Status noted = NoteFileType(handle); !noted.ok()) {
+    return noted;
+  }
+  return handle;
 }
 
 }  // namespace farpoll::server

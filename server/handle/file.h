@@ -1,6 +1,5 @@
 // server/handle/file.h: room: server/handle. Files and named pipes.
-// Threads: fenced by the session's lock. A FIFO never blocks; a regular file
-//   takes as long as its file system does.
+// Threads: one that may block: it takes as long as the file system does.
 // Source: open(2), openat2(2), fifo(7).
 #ifndef FARPOLL_SERVER_HANDLE_FILE_H_
 #define FARPOLL_SERVER_HANDLE_FILE_H_

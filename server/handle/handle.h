@@ -5,6 +5,7 @@
 #define FARPOLL_SERVER_HANDLE_HANDLE_H_
 
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <cstdint>
 #include <memory>
@@ -29,6 +30,11 @@ struct Handle {
   std::string name;     // unique in its session, or empty
   HandleKind kind = HandleKind::kPipeReader;
   HandleFd fd;
+  // S_IFREG and so on, of what comes from outside (NoteFileType); else 0.
+  mode_t file_type = 0;
+  // Of a file whose file system may hang (file_aside.h): the file itself, and
+  // `fd` only stands in for it. Shared with the I/O in progress.
+  std::shared_ptr<const UniqueFd> far_file;
   int socket_type = 0;       // SOCK_STREAM and so on; 0 for what is no socket
   std::int64_t peer_id = 0;  // the other end; it may be closed by now
   std::int64_t bytes_read = 0;
@@ -53,6 +59,15 @@ struct Handle {
     return name.empty() ? "handle " + std::to_string(id) : name;
   }
   bool is_socket() const { return socket_type != 0; }
+  bool is_pipe() const {
+    return kind == HandleKind::kPipeReader || kind == HandleKind::kPipeWriter ||
+           S_ISFIFO(file_type);
+  }
+  // Reading and writing it may take as long as its file system likes, so that
+  // is only done with no lock held, by a thread that nobody waits for.
+  bool is_file() const {
+    return S_ISREG(file_type) || S_ISDIR(file_type) || S_ISBLK(file_type);
+  }
   // Knows no end of file: an empty read is a message.
   bool is_datagram() const { return socket_type == SOCK_DGRAM; }
   // Keeps message boundaries: a read that is too small loses the rest.

@@ -50,6 +50,15 @@ absl::StatusOr<ReadResult> HeldBytes::Read(std::size_t max_bytes, bool peek,
   return result;
 }
 
+void HeldBytes::MoveTo(HeldBytes& other) {
+  other.pieces_ = std::exchange(pieces_, {});
+  other.size_ = std::exchange(size_, 0);
+  other.urgent_ = TakeUrgent();
+  other.error_ = std::exchange(error_, absl::OkStatus());
+  CountPieces();
+  other.CountPieces();
+}
+
 void HeldBytes::CountPieces() {
   // An empty message takes room too.
   share_.Set(
@@ -61,6 +70,11 @@ std::string HeldBytes::TakeUrgent() { return std::exchange(urgent_, ""); }
 absl::Status CheckNoneOnTheWay(const Handle& handle) {
   if (handle.held == nullptr || !handle.held->on_the_way()) {
     return absl::OkStatus();
+  }
+  if (handle.held->holder() == 0) {
+    return MakeError(absl::StatusCode::kFailedPrecondition, EBUSY,
+                     "BYTES_ON_THE_WAY", handle.Text(),
+                     "a Transfer to a file is taking its bytes");
   }
   return MakeError(absl::StatusCode::kFailedPrecondition, EBUSY,
                    "BYTES_ON_THE_WAY", handle.Text(),

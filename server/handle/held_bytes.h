@@ -78,6 +78,8 @@ class HeldBytes {
   // is beyond max_bytes is dropped.
   absl::StatusOr<ReadResult> Read(std::size_t max_bytes, bool peek,
                                   bool messages);
+  // Gives all that came back to `other`, which has nothing.
+  void MoveTo(HeldBytes& other);
   // The urgent byte that came back, or none.
   std::string TakeUrgent();
 

@@ -40,7 +40,8 @@ enum class Content {
 };
 
 // Whether close(2) may block, by what others did to the open file. Sockets are
-// among them: a Unix one may hold descriptors that are on their way to it.
+// among them: a Unix one may hold descriptors that are on their way to it. So
+// are watches, which hold a file of somebody's file system.
 enum class Closing { kAtOnce, kMayBlock };
 
 struct KindInfo {
@@ -76,7 +77,7 @@ inline constexpr KindInfo kHandleKinds[] = {
     {HandleKind::kFile, "file", Content::kBytes, Content::kBytes,
      Closing::kMayBlock},
     {HandleKind::kWatch, "watch", Content::kPathEvents, Content::kNothing,
-     Closing::kAtOnce},
+     Closing::kMayBlock},
     {HandleKind::kPassed, "passed", Content::kBytes, Content::kBytes,
      Closing::kMayBlock},
     {HandleKind::kWeak, "weak", Content::kNothing, Content::kNothing,

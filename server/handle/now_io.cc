@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -13,17 +12,9 @@
 namespace farpoll::server {
 namespace {
 
-bool IsOneOf(int fd, mode_t type) {
-  struct stat status {};
-  return fstat(fd, &status) == 0 && (status.st_mode & S_IFMT) == type;
-}
-
 // After a call that failed with `number` because it may not wait: whether the
 // plain one is to be tried.
 bool TryPlain(int fd, short events, int number) {
-  if (number == EAGAIN) {  // the pages of a file may not be there yet
-    return IsOneOf(fd, S_IFREG);
-  }
   pollfd entry{.fd = fd, .events = events, .revents = 0};
   if (number != EOPNOTSUPP || poll(&entry, 1, 0) != 1) {
     return false;
@@ -51,7 +42,7 @@ ssize_t ReadNow(int fd, void* data, std::size_t size) {
   return TryPlain(fd, POLLIN, number) ? read(fd, data, size) : Failed(number);
 }
 
-ssize_t WriteNow(int fd, const void* data, std::size_t size) {
+ssize_t WriteNow(int fd, const void* data, std::size_t size, bool is_fifo) {
   const iovec content{.iov_base = const_cast<void*>(data), .iov_len = size};
   const ssize_t put = pwritev2(fd, &content, 1, -1, RWF_NOWAIT);
   if (put >= 0) {
@@ -62,9 +53,8 @@ ssize_t WriteNow(int fd, const void* data, std::size_t size) {
     return Failed(number);
   }
   // A FIFO that is ready has room for so much; more could wait.
-  return write(
-      fd, data,
-      IsOneOf(fd, S_IFIFO) ? std::min(size, std::size_t{PIPE_BUF}) : size);
+  return write(fd, data,
+               is_fifo ? std::min(size, std::size_t{PIPE_BUF}) : size);
 }
 
 }  // namespace farpoll::server

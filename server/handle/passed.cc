@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/errno_status.h"
+#include "server/handle/file_aside.h"
 
 namespace farpoll::server {
 namespace {
@@ -59,6 +60,9 @@ absl::StatusOr<Handle> TakePassed(UniqueFd fd) {
   handle.kind = HandleKind::kPassed;
   handle.socket_type = SocketTypeOf(fd.get());
   handle.fd = std::move(fd);
+  if (const absl::Status noted = NoteFileType(handle); !noted.ok()) {
+    return noted;
+  }
   return handle;
 }
 

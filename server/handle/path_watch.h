@@ -1,5 +1,6 @@
 // server/handle/path_watch.h: room: server/handle. Watching a file or a folder.
-// Threads: fenced by the session's lock; nothing here blocks.
+// Threads: WatchPath: one that may block. TakePathEvents: fenced by the
+//   session's lock, and does not block.
 // Source: inotify(7).
 #ifndef FARPOLL_SERVER_HANDLE_PATH_WATCH_H_
 #define FARPOLL_SERVER_HANDLE_PATH_WATCH_H_

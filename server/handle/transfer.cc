@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -36,11 +35,6 @@ struct Piece {
   std::size_t bytes = 0;
   absl::optional<Stop> stop;
 };
-
-bool IsPipe(const Handle& handle) {
-  struct stat status {};
-  return fstat(handle.fd.get(), &status) == 0 && S_ISFIFO(status.st_mode);
-}
 
 absl::Status Check(const Handle& from, const Handle& to) {
   if (from.id == to.id) {
@@ -109,7 +103,7 @@ absl::Status Drop(Handle& from, std::string& seen, std::size_t bytes) {
     took = recv(from.fd.get(), seen.data(), seen.size(), MSG_DONTWAIT);
   } else if (from.is_socket()) {
     took = recv(from.fd.get(), seen.data(), bytes, MSG_DONTWAIT);
-  } else if (IsPipe(from)) {
+  } else if (from.is_pipe()) {
     took = ReadNow(from.fd.get(), seen.data(), bytes);
   } else {
     took = lseek(from.fd.get(), static_cast<off_t>(bytes), SEEK_CUR);
@@ -183,8 +177,10 @@ absl::StatusOr<Piece> Move(Handle& from, Handle& to, std::size_t bytes) {
   // A message's bounds, and an error that is due, need the longer way; so does
   // a socket, which splice(2) waits for unless its open file, which others may
   // have changed, says that it must not.
-  const bool plain = !from.is_socket() && !to.is_socket();
-  if (plain && (IsPipe(from) || IsPipe(to))) {
+  // And splice(2) locks the pipe for as long as a file takes.
+  const bool plain =
+      !from.is_socket() && !to.is_socket() && !from.is_file() && !to.is_file();
+  if (plain && (from.is_pipe() || to.is_pipe())) {
     const absl::StatusOr<absl::optional<Piece>> piece = Splice(from, to, bytes);
     if (!piece.ok()) {
       return piece.status();

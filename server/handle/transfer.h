@@ -1,6 +1,7 @@
 // server/handle/transfer.h: room: server/handle. Bytes from one handle to
 // another, without a way through the client.
-// Threads: fenced by the session's lock; nothing here blocks.
+// Threads: fenced by the session's lock, and does not block; with a file, one
+//   that may block (file_aside.h).
 // Source: splice(2), recv(2).
 #ifndef FARPOLL_SERVER_HANDLE_TRANSFER_H_
 #define FARPOLL_SERVER_HANDLE_TRANSFER_H_
@@ -31,7 +32,7 @@ struct TransferResult {
 };
 
 // Moves up to `max_bytes` of what is there and fits, in pieces of at most
-// 64 KiB. By splice(2) between pipes, terminals and files, so that the bytes
+// 64 KiB. By splice(2) between pipes and terminals, so that the bytes
 // are not copied; else by looking, writing and only then taking what was
 // written. So nothing is ever lost between the two. A message goes over as one
 // message.

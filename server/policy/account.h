@@ -29,6 +29,7 @@ class Account {
         sessions(limits.max_sessions),
         handles(limits.max_handles),
         weak_handles(limits.max_weak_handles),
+        file_calls(limits.max_file_calls),
         processes(limits.max_processes, "", all_processes),
         selectors(limits.max_selectors),
         registrations(limits.max_registrations),
@@ -45,6 +46,7 @@ class Account {
         sessions(limits.max_sessions, owner, &wider_->sessions),
         handles(limits.max_handles, owner, &wider_->handles),
         weak_handles(limits.max_weak_handles, owner, &wider_->weak_handles),
+        file_calls(limits.max_file_calls, owner, &wider_->file_calls),
         processes(limits.max_processes, owner, &wider_->processes),
         selectors(limits.max_selectors, owner, &wider_->selectors),
         registrations(limits.max_registrations, owner, &wider_->registrations),
@@ -58,6 +60,7 @@ class Account {
     sessions.SetLimit(limits.max_sessions);
     handles.SetLimit(limits.max_handles);
     weak_handles.SetLimit(limits.max_weak_handles);
+    file_calls.SetLimit(limits.max_file_calls);
     processes.SetLimit(limits.max_processes);
     selectors.SetLimit(limits.max_selectors);
     registrations.SetLimit(limits.max_registrations);
@@ -70,6 +73,7 @@ class Account {
   Quota sessions;
   Quota handles;
   Quota weak_handles;  // until their selectors are closed
+  Quota file_calls;    // until their file system answers
   Quota processes;     // until they are gone, not only closed
   Quota selectors;     // those of Selects in progress included
   // And reports of handles that were closed, until they are taken.

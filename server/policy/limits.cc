@@ -107,6 +107,10 @@ constexpr LimitField kFields[] = {
      false},
     {"max_principal_blocking_threads", &Limits::max_principal_blocking_threads,
      1, 4096, "such threads that one principal has at once", false},
+    {"max_file_calls", &Limits::max_file_calls, 1, kMostObjects,
+     "calls in progress at once that wait for a file system: reading, writing "
+     "and opening files, and paths of sockets. One that was cancelled counts "
+     "until the file system answers"},
     {"max_processes", &Limits::max_processes, 0, kMostObjects,
      "child processes at once, of all sessions, those being ended included"},
     {"max_session_processes", &Limits::max_session_processes, 0, kMostObjects,

@@ -41,6 +41,7 @@ struct Limits {
   std::int64_t max_stream_waits = 1024;
   std::int64_t max_blocking_threads = 64;
   std::int64_t max_principal_blocking_threads = 8;
+  std::int64_t max_file_calls = 256;
   std::int64_t max_processes = 2000;
   std::int64_t max_session_processes = 1000;
   std::int64_t max_child_sockets = 64;

@@ -10,6 +10,7 @@
 #include "absl/types/optional.h"
 #include "base/errno_status.h"
 #include "server/rpc/convert.h"
+#include "server/rpc/late_call.h"
 #include "server/rpc/unary.h"
 
 namespace farpoll::server {
@@ -43,6 +44,31 @@ v1::TransferStop ToProto(TransferResult::Stop stop) {
       return v1::TRANSFER_STOP_FAILED;
   }
   return v1::TRANSFER_STOP_UNSPECIFIED;
+}
+
+void FillRead(ReadResult& result, v1::ReadResponse& response) {
+  response.set_data(std::move(result.data));
+  response.set_outcome(ToProto(result.outcome));
+  response.set_truncated(result.truncated);
+  if (result.source.has_value()) {
+    response.set_source(result.source->Text());
+  }
+  response.set_count(result.count);
+  for (const PathEvent& event : result.path_events) {
+    Fill(event, response.add_path_events());
+  }
+  Fill(result.readiness, response.mutable_readiness());
+}
+
+void FillTransfer(const TransferResult& result,
+                  v1::TransferResponse& response) {
+  response.set_bytes(result.bytes);
+  response.set_stop(ToProto(result.stop));
+  if (!result.error.ok()) {
+    *response.mutable_error() = ToItemError(result.error);
+  }
+  Fill(result.from_readiness, response.mutable_from_readiness());
+  Fill(result.to_readiness, response.mutable_to_readiness());
 }
 
 }  // namespace
@@ -84,71 +110,52 @@ grpc::ServerUnaryReactor* HandleService::CreateSocketPair(
 grpc::ServerUnaryReactor* HandleService::Read(
     grpc::CallbackServerContext* context, const v1::ReadRequest* request,
     v1::ReadResponse* response) {
-  return AnswerWith(context, table_, request->session(), [&](Session& session) {
-    absl::StatusOr<ReadResult> result =
+  return AnswerLater<ReadResult>(
+      context, table_, request->session(), response,
+      [&](Session& session, Session::AnswerTo<ReadResult> answer) {
         session.Read(ToReference(request->handle()),
                      {.max_bytes = request->max_bytes(),
                       .peek = request->peek(),
-                      .out_of_band = request->out_of_band()});
-    if (!result.ok()) {
-      return result.status();
-    }
-    response->set_data(std::move(result->data));
-    response->set_outcome(ToProto(result->outcome));
-    response->set_truncated(result->truncated);
-    if (result->source.has_value()) {
-      response->set_source(result->source->Text());
-    }
-    response->set_count(result->count);
-    for (const PathEvent& event : result->path_events) {
-      Fill(event, response->add_path_events());
-    }
-    Fill(result->readiness, response->mutable_readiness());
-    return absl::OkStatus();
-  });
+                      .out_of_band = request->out_of_band()},
+                     std::move(answer));
+      },
+      &FillRead);
 }
 
 grpc::ServerUnaryReactor* HandleService::Write(
     grpc::CallbackServerContext* context, const v1::WriteRequest* request,
     v1::WriteResponse* response) {
-  return AnswerWith(context, table_, request->session(), [&](Session& session) {
-    const absl::StatusOr<WriteResult> result = session.Write(
-        ToReference(request->handle()),
-        {.data = request->data(),
-         .out_of_band = request->out_of_band(),
-         .destination = request->destination(),
-         .count = request->has_count()
-                      ? absl::optional<std::uint64_t>(request->count())
-                      : absl::nullopt});
-    if (result.ok()) {
-      response->set_bytes_written(
-          static_cast<std::int32_t>(result->bytes_written));
-      response->set_would_block(result->would_block);
-      Fill(result->readiness, response->mutable_readiness());
-    }
-    return result.status();
-  });
+  return AnswerLater<WriteResult>(
+      context, table_, request->session(), response,
+      [&](Session& session, Session::AnswerTo<WriteResult> answer) {
+        session.Write(
+            ToReference(request->handle()),
+            {.data = request->data(),
+             .out_of_band = request->out_of_band(),
+             .destination = request->destination(),
+             .count = request->has_count()
+                          ? absl::optional<std::uint64_t>(request->count())
+                          : absl::nullopt},
+            std::move(answer));
+      },
+      [](const WriteResult& result, v1::WriteResponse& out) {
+        out.set_bytes_written(static_cast<std::int32_t>(result.bytes_written));
+        out.set_would_block(result.would_block);
+        Fill(result.readiness, out.mutable_readiness());
+      });
 }
 
 grpc::ServerUnaryReactor* HandleService::Transfer(
     grpc::CallbackServerContext* context, const v1::TransferRequest* request,
     v1::TransferResponse* response) {
-  return AnswerWith(context, table_, request->session(), [&](Session& session) {
-    const absl::StatusOr<TransferResult> result =
+  return AnswerLater<TransferResult>(
+      context, table_, request->session(), response,
+      [&](Session& session, Session::AnswerTo<TransferResult> answer) {
         session.Transfer(ToReference(request->from()),
-                         ToReference(request->to()), request->max_bytes());
-    if (!result.ok()) {
-      return result.status();
-    }
-    response->set_bytes(result->bytes);
-    response->set_stop(ToProto(result->stop));
-    if (!result->error.ok()) {
-      *response->mutable_error() = ToItemError(result->error);
-    }
-    Fill(result->from_readiness, response->mutable_from_readiness());
-    Fill(result->to_readiness, response->mutable_to_readiness());
-    return absl::OkStatus();
-  });
+                         ToReference(request->to()), request->max_bytes(),
+                         std::move(answer));
+      },
+      &FillTransfer);
 }
 
 grpc::ServerUnaryReactor* HandleService::Shutdown(

@@ -1,7 +1,10 @@
 // HandleService's sockets.
+#include <utility>
+
 #include "absl/status/statusor.h"
 #include "server/rpc/convert.h"
 #include "server/rpc/handle_service.h"
+#include "server/rpc/late_call.h"
 #include "server/rpc/unary.h"
 
 namespace farpoll::server {
@@ -9,11 +12,12 @@ namespace farpoll::server {
 grpc::ServerUnaryReactor* HandleService::Listen(
     grpc::CallbackServerContext* context, const v1::ListenRequest* request,
     v1::ListenResponse* response) {
-  return AnswerWith(context, table_, request->session(), [&](Session& session) {
-    return FillMade(
-        session.Listen(request->name(), request->address(), request->backlog()),
-        response->mutable_handle());
-  });
+  return AnswerWithHandle(
+      context, table_, request->session(), response,
+      [&](Session& session, Session::AnswerTo<HandleInfo> answer) {
+        session.Listen(request->name(), request->address(), request->backlog(),
+                       std::move(answer));
+      });
 }
 
 grpc::ServerUnaryReactor* HandleService::Accept(
@@ -37,21 +41,23 @@ grpc::ServerUnaryReactor* HandleService::Accept(
 grpc::ServerUnaryReactor* HandleService::Connect(
     grpc::CallbackServerContext* context, const v1::ConnectRequest* request,
     v1::ConnectResponse* response) {
-  return AnswerWith(context, table_, request->session(), [&](Session& session) {
-    return FillMade(session.Connect(request->name(), request->address()),
-                    response->mutable_handle());
-  });
+  return AnswerWithHandle(
+      context, table_, request->session(), response,
+      [&](Session& session, Session::AnswerTo<HandleInfo> answer) {
+        session.Connect(request->name(), request->address(), std::move(answer));
+      });
 }
 
 grpc::ServerUnaryReactor* HandleService::CreateDatagramSocket(
     grpc::CallbackServerContext* context,
     const v1::CreateDatagramSocketRequest* request,
     v1::CreateDatagramSocketResponse* response) {
-  return AnswerWith(context, table_, request->session(), [&](Session& session) {
-    return FillMade(session.CreateDatagramSocket(
-                        request->name(), request->local(), request->peer()),
-                    response->mutable_handle());
-  });
+  return AnswerWithHandle(
+      context, table_, request->session(), response,
+      [&](Session& session, Session::AnswerTo<HandleInfo> answer) {
+        session.CreateDatagramSocket(request->name(), request->local(),
+                                     request->peer(), std::move(answer));
+      });
 }
 
 }  // namespace farpoll::server

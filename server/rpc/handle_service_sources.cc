@@ -1,9 +1,11 @@
 // HandleService's timers, counters, files and watches.
 #include <cstdint>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "server/rpc/convert.h"
 #include "server/rpc/handle_service.h"
+#include "server/rpc/late_call.h"
 #include "server/rpc/unary.h"
 
 namespace farpoll::server {
@@ -66,27 +68,30 @@ grpc::ServerUnaryReactor* HandleService::CreateCounter(
 grpc::ServerUnaryReactor* HandleService::OpenFile(
     grpc::CallbackServerContext* context, const v1::OpenFileRequest* request,
     v1::OpenFileResponse* response) {
-  return AnswerWith(context, table_, request->session(), [&](Session& session) {
-    const FileOptions options{.read = request->read(),
-                              .write = request->write(),
-                              .append = request->append(),
-                              .truncate = request->truncate(),
-                              .create = request->create(),
-                              .exclusive = request->exclusive()};
-    return FillMade(session.OpenFile(request->name(), request->path(), options),
-                    response->mutable_handle());
-  });
+  return AnswerWithHandle(
+      context, table_, request->session(), response,
+      [&](Session& session, Session::AnswerTo<HandleInfo> answer) {
+        session.OpenFile(request->name(), request->path(),
+                         {.read = request->read(),
+                          .write = request->write(),
+                          .append = request->append(),
+                          .truncate = request->truncate(),
+                          .create = request->create(),
+                          .exclusive = request->exclusive()},
+                         std::move(answer));
+      });
 }
 
 grpc::ServerUnaryReactor* HandleService::WatchPath(
     grpc::CallbackServerContext* context, const v1::WatchPathRequest* request,
     v1::WatchPathResponse* response) {
-  return AnswerWith(context, table_, request->session(), [&](Session& session) {
-    return FillMade(
+  return AnswerWithHandle(
+      context, table_, request->session(), response,
+      [&](Session& session, Session::AnswerTo<HandleInfo> answer) {
         session.WatchPath(request->name(), request->path(),
-                          static_cast<std::uint32_t>(request->events())),
-        response->mutable_handle());
-  });
+                          static_cast<std::uint32_t>(request->events()),
+                          std::move(answer));
+      });
 }
 
 }  // namespace farpoll::server

@@ -67,12 +67,14 @@ MonotonicTime Session::lease_end() {
 void Session::End(absl::Status why) {
   std::vector<std::weak_ptr<StreamSink>> sinks;
   std::vector<ClosedChild> children;
+  absl::flat_hash_map<std::int64_t, EndAside> asides;
   {
     MutexLock lock(&mu_);
     if (!ended_.ok()) {
       return;
     }
     ended_ = why;
+    asides.swap(asides_);
     sinks = TakeStreams();
     while (!selectors_.empty()) {
       EraseSelector(selectors_.begin()->first);
@@ -83,6 +85,9 @@ void Session::End(absl::Status why) {
   }
   EndChildren(std::move(children));
   TellEnded(sinks, why);
+  for (const auto& [id, end] : asides) {
+    end(why);
+  }
 }
 
 void Session::EndStreams(absl::Status why) {

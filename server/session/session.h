@@ -18,6 +18,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/any_invocable.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -100,6 +101,16 @@ class Session : public std::enable_shared_from_this<Session> {
   absl::StatusOr<StreamId> AttachStream(std::weak_ptr<StreamSink> sink);
   void DetachStream(StreamId id);
 
+  // ---- Answers.
+
+  // Comes once, with no lock held: at once from this thread; of what waits for
+  // a file system, from another, when that has answered, the session has ended
+  // or the server stops.
+  //   Errors: beside those of each method, RESOURCE_EXHAUSTED
+  //     (LIMIT_FILE_CALLS, QUOTA_FILE_CALLS).
+  template <class T>
+  using AnswerTo = std::function<void(absl::StatusOr<T>)>;
+
   // ---- Handles. (session_handles.cc)
 
   absl::StatusOr<std::pair<HandleInfo, HandleInfo>> CreatePipe(
@@ -107,13 +118,14 @@ class Session : public std::enable_shared_from_this<Session> {
       std::int64_t capacity_bytes);
   absl::StatusOr<std::pair<HandleInfo, HandleInfo>> CreateSocketPair(
       absl::string_view first_name, absl::string_view second_name, int type);
-  absl::StatusOr<ReadResult> Read(const Reference& handle,
-                                  const ReadRequest& request);
-  absl::StatusOr<WriteResult> Write(const Reference& handle,
-                                    const WriteRequest& request);
-  absl::StatusOr<TransferResult> Transfer(const Reference& from,
-                                          const Reference& to,
-                                          std::int64_t max_bytes);
+  // Of one file, calls are done one after another. A call that was given up
+  // is done all the same when its file system answers.
+  void Read(const Reference& handle, const ReadRequest& request,
+            AnswerTo<ReadResult> answer);
+  void Write(const Reference& handle, const WriteRequest& request,
+             AnswerTo<WriteResult> answer);
+  void Transfer(const Reference& from, const Reference& to,
+                std::int64_t max_bytes, AnswerTo<TransferResult> answer);
   absl::Status ShutdownHandle(const Reference& handle, int how);
   // Of a socket also its error; see TakeSocketError.
   absl::StatusOr<HandleInfo> GetHandle(const Reference& handle);
@@ -160,9 +172,8 @@ class Session : public std::enable_shared_from_this<Session> {
   // policy.
 
   // `backlog` 0 is a common one.
-  absl::StatusOr<HandleInfo> Listen(absl::string_view name,
-                                    absl::string_view address,
-                                    std::int64_t backlog);
+  void Listen(absl::string_view name, absl::string_view address,
+              std::int64_t backlog, AnswerTo<HandleInfo> answer);
   // The connection that has waited longest, as a handle called `name`.
   struct AcceptResult {
     absl::optional<HandleInfo> handle;  // none: nobody waits
@@ -170,12 +181,12 @@ class Session : public std::enable_shared_from_this<Session> {
   };
   absl::StatusOr<AcceptResult> Accept(const Reference& listener,
                                       absl::string_view name);
-  absl::StatusOr<HandleInfo> Connect(absl::string_view name,
-                                     absl::string_view address);
+  void Connect(absl::string_view name, absl::string_view address,
+               AnswerTo<HandleInfo> answer);
   // Either address may be empty, for none.
-  absl::StatusOr<HandleInfo> CreateDatagramSocket(absl::string_view name,
-                                                  absl::string_view local,
-                                                  absl::string_view peer);
+  void CreateDatagramSocket(absl::string_view name, absl::string_view local,
+                            absl::string_view peer,
+                            AnswerTo<HandleInfo> answer);
 
   // ---- Timers, counters, files and watches. (session_sources.cc)
 
@@ -185,12 +196,10 @@ class Session : public std::enable_shared_from_this<Session> {
                                            std::uint64_t initial,
                                            bool semaphore);
   // Paths are absolute, and judged by the owner's policy.
-  absl::StatusOr<HandleInfo> OpenFile(absl::string_view name,
-                                      absl::string_view path,
-                                      const FileOptions& options);
-  absl::StatusOr<HandleInfo> WatchPath(absl::string_view name,
-                                       absl::string_view path,
-                                       std::uint32_t events);
+  void OpenFile(absl::string_view name, absl::string_view path,
+                const FileOptions& options, AnswerTo<HandleInfo> answer);
+  void WatchPath(absl::string_view name, absl::string_view path,
+                 std::uint32_t events, AnswerTo<HandleInfo> answer);
 
   // ---- Child processes. (session_processes.cc)
 
@@ -310,6 +319,57 @@ class Session : public std::enable_shared_from_this<Session> {
   struct Wait;
   struct SelectLists;
   struct PendingChild;
+
+  // ---- Work by the side. (session_aside.h)
+
+  struct Aside;
+  // To be called with no lock held.
+  using Start = absl::AnyInvocable<void()>;
+  using EndAside = std::function<void(const absl::Status&)>;
+  using LateMaker = absl::AnyInvocable<absl::StatusOr<Handle>()>;
+  // Does `work` on the pool. `settle` then makes an answer of what it made,
+  // under the lock; it also runs when the server stops before.
+  template <class Made, class T>
+  void RunAside(
+      Aside aside, absl::AnyInvocable<absl::StatusOr<Made>()> work,
+      absl::AnyInvocable<absl::StatusOr<T>(absl::StatusOr<Made>)> settle,
+      AnswerTo<T> answer);
+  // Calls `end` when the session ends, which may be now; its key in asides_.
+  std::int64_t NoteAside(EndAside end);
+  // Takes a place among max_file_calls.
+  absl::StatusOr<Aside> StepAside(std::shared_ptr<BlockingPool::Lane> lane);
+  // Where a handle's calls go, one after another.
+  std::shared_ptr<BlockingPool::Lane> LaneOf(std::int64_t handle_id)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Null when it was closed.
+  Handle* HandleById(std::int64_t id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // As MakeHandle, but that `make` may block. Takes the lock.
+  void MakeAside(absl::string_view name, LateMaker make,
+                 AnswerTo<HandleInfo> answer);
+  absl::StatusOr<HandleInfo> AddMade(const std::string& name,
+                                     absl::StatusOr<Handle> made,
+                                     BlockingPool::Lane& lane)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // MakeAside for what has to do with a path, else MakeHandle.
+  void MakeAsideIf(bool has_path, absl::string_view name, LateMaker make,
+                   AnswerTo<HandleInfo> answer);
+  // With OK `answer` is taken.
+  absl::StatusOr<Start> ReadAside(Aside aside, const Handle& file,
+                                  const ReadOptions& options,
+                                  AnswerTo<ReadResult>& answer)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::StatusOr<Start> WriteAside(Aside aside, const Handle& file,
+                                   const WriteRequest& request,
+                                   const absl::optional<Endpoint>& destination,
+                                   AnswerTo<WriteResult>& answer)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::StatusOr<Start> TransferAside(Aside aside, Handle& source,
+                                      Handle& destination,
+                                      std::size_t max_bytes,
+                                      AnswerTo<TransferResult>& answer)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::StatusOr<std::shared_ptr<HeldBytes>> Lend(Handle& source, Handle& aside)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // A process whose handle was closed, for Children to end without the lock.
   using ClosedChild = std::pair<std::unique_ptr<Process>, UniqueFd>;
@@ -502,6 +562,11 @@ class Session : public std::enable_shared_from_this<Session> {
   // Those of handles that are still being made name 0.
   absl::flat_hash_map<std::string, std::int64_t> handle_names_
       ABSL_GUARDED_BY(mu_);
+  // Of files that were used, and calls that wait for one.
+  absl::flat_hash_map<std::int64_t, std::shared_ptr<BlockingPool::Lane>>
+      file_lanes_ ABSL_GUARDED_BY(mu_);
+  absl::flat_hash_map<std::int64_t, EndAside> asides_ ABSL_GUARDED_BY(mu_);
+  std::int64_t last_aside_ ABSL_GUARDED_BY(mu_) = 0;
   std::int64_t weak_handles_ ABSL_GUARDED_BY(mu_) = 0;  // among handles_
   // Of children that are being started; their handles are in no list yet.
   std::int64_t reserved_handles_ ABSL_GUARDED_BY(mu_) = 0;

@@ -14,16 +14,6 @@
 namespace farpoll::server {
 namespace {
 
-absl::Status CheckByteCount(absl::string_view field, std::int64_t bytes,
-                            std::int64_t least, std::int64_t most) {
-  if (bytes >= least && bytes <= most) {
-    return absl::OkStatus();
-  }
-  return MakeError(EINVAL, "BAD_SIZE", field,
-                   absl::StrCat(field, " is ", bytes, "; it must be from ",
-                                least, " to ", most));
-}
-
 bool ClosingMayBlock(const Handle& handle) {
   return InfoOf(handle.kind).closing == Closing::kMayBlock;
 }
@@ -253,6 +243,10 @@ void Session::RemoveHandle(std::int64_t id, std::vector<ClosedChild>* children,
 
 void Session::CloseElsewhere(Handle handle, Closed* closed) {
   handle.fd.CloseBy(nullptr);
+  const bool is_far = handle.far_file != nullptr;
+  const std::shared_ptr<BlockingPool::Lane> lane =
+      is_far ? LaneOf(handle.id) : nullptr;
+  file_lanes_.erase(handle.id);
   // It counts as long as its descriptor is open.
   const std::shared_ptr<Account> account = context_.account;
   auto close = [handle = std::make_unique<Handle>(std::move(handle)),
@@ -261,78 +255,16 @@ void Session::CloseElsewhere(Handle handle, Closed* closed) {
     handle.reset();
     account->handles.Return(1);
   };
+  if (is_far) {  // after its calls; it may never be done
+    lane->Do(std::move(close));
+    return;
+  }
   if (closed == nullptr || *closed == nullptr) {
     closing_->Do(std::move(close));
     return;
   }
   closing_->Run(std::move(close),
                 [closed = std::exchange(*closed, nullptr)](bool) { closed(); });
-}
-
-absl::StatusOr<ReadResult> Session::Read(const Reference& handle,
-                                         const ReadRequest& request) {
-  const absl::Status good = CheckByteCount("max_bytes", request.max_bytes, 1,
-                                           context_.limits->max_read_bytes);
-  if (!good.ok()) {
-    return good;
-  }
-  MutexLock lock(&mu_);
-  const absl::StatusOr<Handle*> found = FindHandle(handle);
-  if (!found.ok()) {
-    return found.status();
-  }
-  return ReadSome(**found,
-                  {.max_bytes = static_cast<std::size_t>(request.max_bytes),
-                   .peek = request.peek,
-                   .out_of_band = request.out_of_band});
-}
-
-absl::StatusOr<WriteResult> Session::Write(const Reference& handle,
-                                           const WriteRequest& request) {
-  const absl::Status good =
-      CheckByteCount("data", static_cast<std::int64_t>(request.data.size()), 0,
-                     context_.limits->max_write_bytes);
-  if (!good.ok()) {
-    return good;
-  }
-  absl::optional<Endpoint> destination;
-  if (!request.destination.empty()) {
-    absl::StatusOr<Endpoint> allowed =
-        Authorize(request.destination, "destination", Verb::kConnect);
-    if (!allowed.ok()) {
-      return allowed.status();
-    }
-    destination = *std::move(allowed);
-  }
-  MutexLock lock(&mu_);
-  const absl::StatusOr<Handle*> found = FindHandle(handle);
-  if (!found.ok()) {
-    return found.status();
-  }
-  return WriteSome(
-      **found,
-      {.data = request.data,
-       .out_of_band = request.out_of_band,
-       .destination = destination.has_value() ? &*destination : nullptr,
-       .count = request.count});
-}
-
-absl::StatusOr<TransferResult> Session::Transfer(const Reference& from,
-                                                 const Reference& to,
-                                                 std::int64_t max_bytes) {
-  const absl::Status good = CheckByteCount("max_bytes", max_bytes, 1,
-                                           context_.limits->max_transfer_bytes);
-  if (!good.ok()) {
-    return good;
-  }
-  MutexLock lock(&mu_);
-  const absl::StatusOr<Handle*> source = FindHandle(from);
-  const absl::StatusOr<Handle*> destination = FindHandle(to);
-  if (!source.ok() || !destination.ok()) {
-    return source.ok() ? destination.status() : source.status();
-  }
-  return server::Transfer(**source, **destination,
-                          static_cast<std::size_t>(max_bytes));
 }
 
 absl::Status Session::ShutdownHandle(const Reference& handle, int how) {

@@ -18,6 +18,10 @@ namespace farpoll::server {
 inline constexpr std::int64_t kMostRoom =
     std::numeric_limits<std::int32_t>::max();
 
+// INVALID_ARGUMENT (EINVAL, BAD_SIZE) unless `bytes` is from `least` to `most`.
+absl::Status CheckByteCount(absl::string_view field, std::int64_t bytes,
+                            std::int64_t least, std::int64_t most);
+
 struct Session::SelectorEntry {
   std::int64_t id = 0;
   std::string name;

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/errno_status.h"
 #include "selector/pollable_view.h"
+#include "server/handle/file_aside.h"
 #include "server/handle/passed.h"
 #include "server/session/session.h"
 #include "server/session/session_parts.h"
@@ -21,6 +22,17 @@ absl::Status CheckNameCount(absl::Span<const std::string> names,
   return MakeError(
       EINVAL, "NAMES_DIFFER", "names",
       absl::StrCat(names.size(), " names for ", count, " descriptors"));
+}
+
+// As epoll(7) says of other files, before the lock is held: it would ask the
+// file system.
+absl::Status CheckNoneIsFar(absl::Span<const UniqueFd> descriptors) {
+  for (const UniqueFd& descriptor : descriptors) {
+    if (NeedsStandIn(descriptor.get())) {
+      return ErrnoStatus(EPERM, "epoll_ctl");
+    }
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -55,6 +67,9 @@ absl::StatusOr<std::vector<HandleInfo>> Session::AdoptWeakly(
   const absl::Status fit = CheckNameCount(names, descriptors.size());
   if (!fit.ok()) {
     return fit;
+  }
+  if (const absl::Status near = CheckNoneIsFar(descriptors); !near.ok()) {
+    return near;
   }
   std::vector<HandleInfo> made;
   MutexLock lock(&mu_);
@@ -123,7 +138,7 @@ absl::StatusOr<UniqueFd> Session::FetchHandle(const Reference& handle) {
   if (!found.ok()) {
     return found.status();
   }
-  return DuplicateFd((*found)->fd.get());
+  return DuplicateFd(FdToShare(**found));
 }
 
 absl::StatusOr<UniqueFd> Session::FetchSelector(const Reference& selector) {

@@ -70,25 +70,40 @@ absl::StatusOr<Endpoint> Session::Authorize(absl::string_view text,
   return Endpoint{*address, absl::nullopt};
 }
 
-absl::StatusOr<HandleInfo> Session::Listen(absl::string_view name,
-                                           absl::string_view address,
-                                           std::int64_t backlog) {
+void Session::MakeAsideIf(bool has_path, absl::string_view name, LateMaker make,
+                          AnswerTo<HandleInfo> answer) {
+  if (has_path) {
+    return MakeAside(name, std::move(make), std::move(answer));
+  }
+  absl::StatusOr<HandleInfo> made = HandleInfo{};
+  {
+    MutexLock lock(&mu_);
+    made = MakeHandle(name, [&make] { return make(); });
+  }
+  answer(std::move(made));
+}
+
+void Session::Listen(absl::string_view name, absl::string_view address,
+                     std::int64_t backlog, AnswerTo<HandleInfo> answer) {
   const std::int64_t most = context_.limits->max_listen_backlog;
   if (backlog < 0 || backlog > most) {
-    return MakeError(
+    return answer(MakeError(
         EINVAL, "BAD_BACKLOG", "backlog",
-        absl::StrCat("backlog is ", backlog, "; it must be from 0 to ", most));
+        absl::StrCat("backlog is ", backlog, "; it must be from 0 to ", most)));
   }
   const absl::StatusOr<Endpoint> place =
       Authorize(address, "address", Verb::kListen);
   if (!place.ok()) {
-    return place.status();
+    return answer(place.status());
   }
   const std::int64_t waiting =
       backlog == 0 ? std::min(kCommonBacklog, most) : backlog;
-  MutexLock lock(&mu_);
-  return MakeHandle(
-      name, [&] { return server::Listen(*place, static_cast<int>(waiting)); });
+  MakeAsideIf(
+      HasPath(*place), name,
+      [place = *place, waiting] {
+        return server::Listen(place, static_cast<int>(waiting));
+      },
+      std::move(answer));
 }
 
 absl::StatusOr<Session::AcceptResult> Session::Accept(const Reference& listener,
@@ -111,33 +126,38 @@ absl::StatusOr<Session::AcceptResult> Session::Accept(const Reference& listener,
   return result;
 }
 
-absl::StatusOr<HandleInfo> Session::Connect(absl::string_view name,
-                                            absl::string_view address) {
+void Session::Connect(absl::string_view name, absl::string_view address,
+                      AnswerTo<HandleInfo> answer) {
   const absl::StatusOr<Endpoint> peer =
       Authorize(address, "address", Verb::kConnect);
   if (!peer.ok()) {
-    return peer.status();
+    return answer(peer.status());
   }
-  MutexLock lock(&mu_);
-  return MakeHandle(name, [&] { return server::Connect(*peer); });
+  MakeAsideIf(
+      HasPath(*peer), name, [peer = *peer] { return server::Connect(peer); },
+      std::move(answer));
 }
 
-absl::StatusOr<HandleInfo> Session::CreateDatagramSocket(
-    absl::string_view name, absl::string_view local, absl::string_view peer) {
+void Session::CreateDatagramSocket(absl::string_view name,
+                                   absl::string_view local,
+                                   absl::string_view peer,
+                                   AnswerTo<HandleInfo> answer) {
   const auto own = Optional(local, [this](absl::string_view text) {
     return Authorize(text, "local", Verb::kListen);
   });
   if (!own.ok()) {
-    return own.status();
+    return answer(own.status());
   }
   const auto other = Optional(peer, [this](absl::string_view text) {
     return Authorize(text, "peer", Verb::kConnect);
   });
   if (!other.ok()) {
-    return other.status();
+    return answer(other.status());
   }
-  MutexLock lock(&mu_);
-  return MakeHandle(name, [&] { return MakeDatagramSocket(*own, *other); });
+  MakeAsideIf(
+      HasPath(*own) || HasPath(*other), name,
+      [own = *own, other = *other] { return MakeDatagramSocket(own, other); },
+      std::move(answer));
 }
 
 }  // namespace farpoll::server

@@ -22,33 +22,34 @@ absl::StatusOr<HandleInfo> Session::CreateCounter(absl::string_view name,
   return MakeHandle(name, [&] { return MakeCounter(initial, semaphore); });
 }
 
-absl::StatusOr<HandleInfo> Session::OpenFile(absl::string_view name,
-                                             absl::string_view path,
-                                             const FileOptions& options) {
+void Session::OpenFile(absl::string_view name, absl::string_view path,
+                       const FileOptions& options,
+                       AnswerTo<HandleInfo> answer) {
   const FileAccess access = !options.write ? FileAccess::kRead
                             : options.read ? FileAccess::kReadWrite
                                            : FileAccess::kWrite;
   const absl::StatusOr<PathPlan> plan =
       context_.authority->AuthorizeOpen(owner_, path, access);
   if (!plan.ok()) {
-    return plan.status();
+    return answer(plan.status());
   }
   const RootedPath place{plan->root, plan->relative};
-  MutexLock lock(&mu_);
-  return MakeHandle(name, [&] { return server::OpenFile(place, options); });
+  MakeAside(
+      name, [place, options] { return server::OpenFile(place, options); },
+      std::move(answer));
 }
 
-absl::StatusOr<HandleInfo> Session::WatchPath(absl::string_view name,
-                                              absl::string_view path,
-                                              std::uint32_t events) {
+void Session::WatchPath(absl::string_view name, absl::string_view path,
+                        std::uint32_t events, AnswerTo<HandleInfo> answer) {
   const absl::StatusOr<PathPlan> plan =
       context_.authority->AuthorizeOpen(owner_, path, FileAccess::kRead);
   if (!plan.ok()) {
-    return plan.status();
+    return answer(plan.status());
   }
   const RootedPath place{plan->root, plan->relative};
-  MutexLock lock(&mu_);
-  return MakeHandle(name, [&] { return server::WatchPath(place, events); });
+  MakeAside(
+      name, [place, events] { return server::WatchPath(place, events); },
+      std::move(answer));
 }
 
 }  // namespace farpoll::server

@@ -115,6 +115,12 @@ absl::StatusOr<KeventQueue::Place> KeventQueue::Locate(const Kevent& change,
     return MakeError(EBADF, "HANDLE_UNKNOWN", NameOf(change),
                      "the session has no such handle");
   }
+  if (change.filter == evfilt::kVnode && target.handle != nullptr &&
+      target.handle->far_file != nullptr) {
+    return MakeError(EOPNOTSUPP, "FAR_FILE", NameOf(change),
+                     "the file's file system is not this kernel's own, which "
+                     "alone tells what happens in it");
+  }
   return Place{
       {static_cast<std::uint64_t>(target.fd), change.filter}, id, target};
 }

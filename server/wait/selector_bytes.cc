@@ -29,10 +29,11 @@ absl::Status Selector::CheckBytes(Target target, Events asked,
   }
   if (interest.read_bytes < 0 || (asked & kReadable) == 0 ||
       target.handle == nullptr ||
-      InfoOf(target.handle->kind).reads != Content::kBytes) {
+      InfoOf(target.handle->kind).reads != Content::kBytes ||
+      target.handle->is_file()) {
     return MakeError(EINVAL, "NO_BYTES", "read_bytes",
                      "an event takes bytes along from 1 on, of a handle that "
-                     "is read as bytes, when IN is asked for");
+                     "is read as bytes and is no file, when IN is asked for");
   }
   const HeldBytes* const held = target.handle->held.get();
   if (held != nullptr && held->taker() != 0 && held->taker() != id_) {

@@ -99,6 +99,7 @@ TEST(AccountsTest, AllThatIsCountedHasAShare) {
   EXPECT_EQ(half.max_handles, whole.max_handles / 2);
   EXPECT_EQ(half.max_weak_handles, whole.max_weak_handles / 2);
   EXPECT_EQ(half.max_processes, whole.max_processes / 2);
+  EXPECT_EQ(half.max_file_calls, whole.max_file_calls / 2);
   EXPECT_EQ(ScaleAccount({.max_connections = 1}, 50).max_connections, 1);
   EXPECT_EQ(ScaleAccount({.max_handles = 0}, 50).max_handles, 0);
 }

@@ -67,7 +67,7 @@ class ObserversTest : public SessionTest {
   }
 
   void PutByte() {
-    EXPECT_THAT(session_->Write({.name = "out"}, {.data = "x"}), IsOk());
+    EXPECT_THAT(WriteNow(*session_, {.name = "out"}, {.data = "x"}), IsOk());
   }
 
   std::shared_ptr<Session> session_ = Make("observed");
@@ -84,7 +84,7 @@ TEST_F(ObserversTest, ReadinessComesAndGoes) {
   PutByte();
   NextLook();
   EXPECT_THAT(Told(*observing), ElementsAre("changed in", "changed out"));
-  EXPECT_THAT(session_->Read({.name = "in"}, {.max_bytes = 9}), IsOk());
+  EXPECT_THAT(ReadNow(*session_, {.name = "in"}, {.max_bytes = 9}), IsOk());
   NextLook();
   EXPECT_THAT(Told(*observing), ElementsAre("changed in"));
   EXPECT_THAT(session_->CloseHandle({.name = "out"}), IsOk());
@@ -196,7 +196,7 @@ TEST_F(ObserversTest, PagesMakeOneLook) {
   EXPECT_EQ(Told(*observing).size(), 602u);
   EXPECT_EQ(observers_.looks(), 1);
 
-  EXPECT_THAT(session_->Write({.name = "c599"}, {.count = 1}), IsOk());
+  EXPECT_THAT(WriteNow(*session_, {.name = "c599"}, {.count = 1}), IsOk());
   NextLook();
 
   EXPECT_THAT(Told(*observing), ElementsAre("changed c599"));

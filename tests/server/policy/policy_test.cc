@@ -98,7 +98,7 @@ TEST(LimitsTest, ABreachHasTheErrnoThatAProgramExpects) {
         Row{"max_weak_handles", EMFILE}, Row{"max_session_selectors", EMFILE},
         Row{"max_child_sockets", EMFILE},
         Row{"max_selector_registrations", ENOSPC}, Row{"max_processes", EAGAIN},
-        Row{"max_session_streams", EAGAIN}}) {
+        Row{"max_session_streams", EAGAIN}, Row{"max_file_calls", EAGAIN}}) {
     EXPECT_THAT(LimitReached(row.limit, 1, ""), HasErrno(row.number))
         << row.limit;
     EXPECT_THAT(QuotaReached(row.limit, 1, ""), HasErrno(row.number))

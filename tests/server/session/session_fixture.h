@@ -129,6 +129,26 @@ class SessionTest : public testing::Test {
   std::unique_ptr<SessionTable> table_ = MakeTable(Limits());
 };
 
+// What a session answers at once: nothing in these needs a file system.
+inline absl::StatusOr<ReadResult> ReadNow(Session& session,
+                                          const Reference& handle,
+                                          const ReadRequest& request) {
+  absl::StatusOr<ReadResult> answer = absl::UnknownError("no answer");
+  session.Read(handle, request, [&answer](absl::StatusOr<ReadResult> result) {
+    answer = std::move(result);
+  });
+  return answer;
+}
+inline absl::StatusOr<WriteResult> WriteNow(Session& session,
+                                            const Reference& handle,
+                                            const WriteRequest& request) {
+  absl::StatusOr<WriteResult> answer = absl::UnknownError("no answer");
+  session.Write(handle, request, [&answer](absl::StatusOr<WriteResult> result) {
+    answer = std::move(result);
+  });
+  return answer;
+}
+
 // The reason in the detail of a status, or of a StatusOr's.
 template <typename T>
 std::string ReasonOf(const T& value) {

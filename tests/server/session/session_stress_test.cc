@@ -70,8 +70,13 @@ class Worker {
         [this] { (void)session_->CreatePipe(Handle("r"), Handle("w"), 0); },
         [this] { (void)session_->CloseHandle(Name(Handle("r"))); },
         [this] { (void)session_->CloseHandle(Name(Handle("w"))); },
-        [this] { (void)session_->Write(Name(Handle("w")), {.data = "x"}); },
-        [this] { (void)session_->Read(Name(Handle("r")), {.max_bytes = 1}); },
+        [this] {
+          session_->Write(Name(Handle("w")), {.data = "x"}, [](const auto&) {});
+        },
+        [this] {
+          session_->Read(Name(Handle("r")), {.max_bytes = 1},
+                         [](const auto&) {});
+        },
         [this] {
           (void)session_->CreateSelector(SelectorKind::kPoll, Selector());
         },

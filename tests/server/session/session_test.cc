@@ -77,7 +77,7 @@ class OneSessionTest : public SessionTest {
   }
 
   void PutByte() {
-    EXPECT_THAT(session_->Write({.name = "out"}, {.data = "x"}), IsOk());
+    EXPECT_THAT(WriteNow(*session_, {.name = "out"}, {.data = "x"}), IsOk());
   }
 
   std::shared_ptr<Session> session_;
@@ -461,7 +461,7 @@ TEST_F(ManyReadyTest, ASelectThatWaitsReportsThemAll) {
   ASSERT_THAT(start, IsOk());
   ASSERT_FALSE(session_->TakeSelect(start->wait).has_value());
   for (const Reference& handle : handles_) {
-    ASSERT_THAT(session_->Write(handle, {.count = 1}), IsOk());
+    ASSERT_THAT(WriteNow(*session_, handle, {.count = 1}), IsOk());
   }
 
   const auto sets = session_->TakeSelect(start->wait);
@@ -706,9 +706,9 @@ TEST_F(TotalsTest, BytesHeldForEventsAreCountedWhereverTheyAre) {
   // acknowledged when `selector` is closed; how many it took.
   const auto take = [&](const std::string& name) {
     EXPECT_THAT(session->CreatePipe(name, name + ".w", 0), IsOk());
-    EXPECT_THAT(
-        session->Write({.name = name + ".w"}, {.data = std::string(600, 'x')}),
-        IsOk());
+    EXPECT_THAT(WriteNow(*session, {.name = name + ".w"},
+                         {.data = std::string(600, 'x')}),
+                IsOk());
     EXPECT_THAT(session->CreateSelector(SelectorKind::kPoll, name), IsOk());
     EXPECT_THAT(session->Apply({.name = name},
                                {Change{.kind = Change::Kind::kRegister,
@@ -728,7 +728,7 @@ TEST_F(TotalsTest, BytesHeldForEventsAreCountedWhereverTheyAre) {
   EXPECT_EQ(take("b"), 600u);  // the last one may go over
   EXPECT_EQ(take("c"), 0u);    // an event all the same
 
-  EXPECT_THAT(session->Read({.name = "a"}, {.max_bytes = 600}), IsOk());
+  EXPECT_THAT(ReadNow(*session, {.name = "a"}, {.max_bytes = 600}), IsOk());
   EXPECT_THAT(session->CloseSelector({.name = "b"}), IsOk());
   EXPECT_THAT(session->CloseHandle({.name = "b"}), IsOk());
   EXPECT_EQ(take("d"), 600u);

@@ -51,10 +51,10 @@ class WaitLanesTest : public SessionTest, public WaitLane::Owner {
   }
 
   void Write(std::int64_t id, int pieces) {
-    EXPECT_THAT(session_->Write({.name = absl::StrCat("out", id)},
-                                {.data = std::string(
-                                     static_cast<std::size_t>(pieces), 'x')}),
-                IsOk());
+    EXPECT_THAT(
+        WriteNow(*session_, {.name = absl::StrCat("out", id)},
+                 {.data = std::string(static_cast<std::size_t>(pieces), 'x')}),
+        IsOk());
   }
 
   // The next `count` turns, as "1 2 1", or "2 ended"; "-" for none.
