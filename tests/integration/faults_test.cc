@@ -245,7 +245,12 @@ TEST_P(Leases, ASilentSessionEndsWithAllItOwns) {
 
   Await([&] { return CountSessions() == 1; }, "the lease runs out");
 
-  EXPECT_EQ(peer().Must(&ServerInfo::GetServer, "").handles(), handles);
+  // It is found no more before the last of what it owned is closed.
+  Await(
+      [&] {
+        return peer().Must(&ServerInfo::GetServer, "").handles() == handles;
+      },
+      "what it owned is closed");
   const auto answer = peer().Call(&Handles::ListHandles, "session: 'brief'");
   EXPECT_THAT(answer, Fails(grpc::NOT_FOUND, "ENOENT", "LEASE_EXPIRED"));
   EXPECT_EQ(InfoOf(answer.status).subject(), "brief");
