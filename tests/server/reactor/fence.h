@@ -10,8 +10,9 @@
 namespace farpoll::server {
 
 // Returns once the callbacks of watches that were ready, and of timers that
-// were due, have run. A turn of the loop runs posted work before timers, and the
-// first turn may have read the clock before the caller moved it; hence three.
+// were due, have run. A turn of the loop runs posted work before timers, and
+// the first turn may have read the clock before the caller moved it: hence
+// three.
 inline void Fence(Reactor& reactor) {
   for (int turn = 0; turn < 3; ++turn) {
     std::promise<void> passed;
