@@ -1,8 +1,10 @@
 #include <memory>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "client/cli/describe_values.h"
 #include "client/cli/failure.h"
+#include "client/cli/given_descriptors.h"
 #include "client/cli/spec.h"
 #include "client/cli/verbs.h"
 
@@ -31,6 +33,11 @@ absl::StatusOr<Handle> HandOver(Session& session, const Arguments& arguments) {
 }
 
 absl::Status Run(Runtime& run, const Arguments& arguments) {
+  if (!WasGiven(arguments.fd)) {
+    return UsageError(
+        absl::StrCat("--fd ", arguments.fd,
+                     ": this program was started without that descriptor"));
+  }
   const absl::StatusOr<Session*> session = run.session_for_making();
   if (!session.ok()) {
     return session.status();

@@ -130,6 +130,33 @@ class CliTest(CliCase):
         self.fails(64 + 6, "pass", "log", "--fd", "0")
         self.fails(2, "pass", "other")
 
+    def test_pass_hands_over_only_what_the_program_was_started_with(self):
+        # Numbers that the program itself opens something under.
+        for number in range(3, 20):
+            error = self.fails(2, "pass", "own", "--fd", str(number))
+            self.assertIn("--fd %d" % number, error)
+        self.assertEqual(self.json("list")["handles"], [])
+
+    def with_closed(self, redirection, *words):
+        done = subprocess.run(
+            ["sh", "-c", 'exec "$@" ' + redirection, "sh", FARPOLL,
+             *words],
+            input=b"", capture_output=True, timeout=DEADLINE, env=self.env)
+        return done.returncode, done.stderr.decode()
+
+    def test_closed_standard_descriptors_are_told_and_hang_nobody(self):
+        self.ok("pipe", "in", "out")
+        code, error = self.with_closed("<&-", "write", "out", "-")
+        self.assertNotEqual(code, 0)
+        self.assertIn("Bad file descriptor", error)
+        code, error = self.with_closed(">&-", "list")
+        self.assertNotEqual(code, 0)
+        self.assertIn("Bad file descriptor", error)
+        code, _ = self.with_closed("2>&-", "list")
+        self.assertEqual(code, 0)
+        code, error = self.with_closed("<&-", "pass", "log", "--fd", "0")
+        self.assertEqual(code, 2, error)
+
     def test_pass_in_weak_custody_leaves_the_file_with_its_holder(self):
         reader, writer = os.pipe()
         self.addCleanup(os.close, reader)
