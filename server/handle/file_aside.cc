@@ -52,16 +52,20 @@ FilePlace FilePlaceOf(int fd) {
                          std::max<off_t>(0, lseek(fd, 0, SEEK_CUR))};
 }
 
-}  // namespace
-
-bool NeedsStandIn(int fd) {
-  struct stat status {};
-  if (fstat(fd, &status) != 0 ||
-      (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))) {
+// Of what fstat(2) says that it has this mode.
+bool NeedsStandIn(int fd, mode_t mode) {
+  if (!S_ISREG(mode) && !S_ISDIR(mode)) {
     return false;
   }
   struct statfs file_system {};
   return fstatfs(fd, &file_system) != 0 || MayHang(file_system);
+}
+
+}  // namespace
+
+bool NeedsStandIn(int fd) {
+  struct stat status {};
+  return fstat(fd, &status) == 0 && NeedsStandIn(fd, status.st_mode);
 }
 
 absl::Status NoteFileType(Handle& handle) {
@@ -70,7 +74,7 @@ absl::Status NoteFileType(Handle& handle) {
     return ErrnoStatus(errno, "fstat", handle.Text());
   }
   handle.file_type = status.st_mode & S_IFMT;
-  if (!NeedsStandIn(handle.fd.get())) {
+  if (!NeedsStandIn(handle.fd.get(), status.st_mode)) {
     return absl::OkStatus();
   }
   UniqueFd stand_in(memfd_create("farpoll-stand-in", MFD_CLOEXEC));

@@ -49,6 +49,17 @@ struct Used {
 
 using SharedUsed = std::shared_ptr<Used>;
 
+// The result of I/O by the side, once `handle` shows it; null: it was closed.
+template <class Result>
+absl::StatusOr<Result> SettleOne(const Used& used, Handle* handle,
+                                 absl::StatusOr<Result> result) {
+  if (result.ok() && handle != nullptr) {
+    used.Settle(*handle);
+    result->readiness = handle->readiness;
+  }
+  return result;
+}
+
 absl::StatusOr<SharedUsed> UseAside(const Handle& handle) {
   absl::StatusOr<Handle> aside = HandleAside(handle);
   if (!aside.ok()) {
@@ -177,12 +188,7 @@ absl::StatusOr<Session::Start> Session::ReadAside(
         },
         [this, id, used](absl::StatusOr<ReadResult> result)
             ABSL_NO_THREAD_SAFETY_ANALYSIS {
-              Handle* const handle = HandleById(id);
-              if (result.ok() && handle != nullptr) {
-                used->Settle(*handle);
-                result->readiness = handle->readiness;
-              }
-              return result;
+              return SettleOne(*used, HandleById(id), std::move(result));
             },
         std::move(answer));
   });
@@ -215,12 +221,7 @@ absl::StatusOr<Session::Start> Session::WriteAside(
         },
         [this, id, used](absl::StatusOr<WriteResult> result)
             ABSL_NO_THREAD_SAFETY_ANALYSIS {
-              Handle* const handle = HandleById(id);
-              if (result.ok() && handle != nullptr) {
-                used->Settle(*handle);
-                result->readiness = handle->readiness;
-              }
-              return result;
+              return SettleOne(*used, HandleById(id), std::move(result));
             },
         std::move(answer));
   });
