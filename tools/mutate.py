@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Puts one small bug at a time into a copy of the tree, and sees whether the tests
-that cover its line notice.
+that cover its line notice. "Unnoticed": not by the twelve that run the fewest lines.
 
   tools/mutate.py [--mutants N] [--seed N] [--log FILE] [--workdir DIR] [FOLDER...]
 
@@ -14,6 +14,7 @@ import collections
 import json
 import pathlib
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -21,7 +22,9 @@ import time
 from mutation_rules import mutations
 
 _FOLDERS = ["base", "selector", "server", "client"]
-# As Bazel says that tests failed, against that the build did.
+# What Bazel's exit codes say; any other is a fault of Bazel's own.
+_PASSED = 0
+_BUILD_FAILED = 1
 _TESTS_FAILED = 3
 _TIGHTEST = 3
 _MOST_TESTS = 12
@@ -40,11 +43,20 @@ def bazel(workdir, *arguments):
     return done.returncode, done.stdout + done.stderr
 
 
+def git(*arguments, folder="."):
+    done = subprocess.run(
+        ["git", *arguments], cwd=folder, check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()
+
+
 def make_workdir(workdir):
     if not (workdir / ".git").exists():
-        subprocess.run(
-            ["git", "worktree", "add", "--quiet", "--detach", str(workdir)], check=True
-        )
+        git("worktree", "add", "--quiet", "--detach", str(workdir))
+    # A run that was killed may have left its mutant.
+    git("checkout", "--quiet", "--", *_FOLDERS, folder=workdir)
+    if git("rev-parse", "HEAD", folder=workdir) != git("rev-parse", "HEAD"):
+        sys.exit(f"{workdir} is of another commit: git worktree remove --force {workdir}")
 
 
 def measure(workdir):
@@ -52,16 +64,25 @@ def measure(workdir):
     kept = workdir / "coverage.json"
     if not kept.exists():
         print("measuring what the tests cover; this builds everything", flush=True)
-        bazel(workdir, "coverage", "--combined_report=none", "--keep_going", "//tests/...")
-        kept.write_text(json.dumps(read_coverage(workdir / "bazel-testlogs")))
+        code, output = bazel(
+            workdir, "coverage", "--combined_report=none", "--keep_going", "//tests/..."
+        )
+        if code not in (_PASSED, _TESTS_FAILED):
+            sys.exit(f"bazel coverage ended with {code}:\n{output[-2000:]}")
+        kept.write_text(
+            json.dumps(read_coverage(workdir / "bazel-testlogs", failing(output)))
+        )
     return json.loads(kept.read_text())
 
 
-def read_coverage(testlogs):
+def read_coverage(testlogs, failed):
+    """Without the tests that fail as it is: they would notice everything."""
     lines = collections.defaultdict(lambda: collections.defaultdict(list))
     for report in testlogs.glob("**/coverage.dat"):
         folder = report.parent.relative_to(testlogs)
         test = f"//{folder.parent}:{folder.name}"
+        if f"{test} " in failed:
+            continue
         path = ""
         for entry in report.read_text().splitlines():
             if entry.startswith("SF:"):
@@ -106,8 +127,10 @@ def try_mutant(workdir, mutant, tests):
             if code == _TESTS_FAILED:
                 noticed = [one for one in some if f"{one} " in failing(output)]
                 return "noticed", " ".join(noticed) or some[0]
-            if code != 0:
+            if code == _BUILD_FAILED:
                 return "does not compile", ""
+            if code != _PASSED:
+                sys.exit(f"bazel test ended with {code}:\n{output[-2000:]}")
         return "unnoticed", ""
     finally:
         file.write_text(original)
@@ -144,6 +167,8 @@ def summarise(records):
 
 
 def main():
+    # So that a mutant is taken back when the run is stopped.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("folders", nargs="*", default=_FOLDERS)
     parser.add_argument("--mutants", type=int, default=100)
