@@ -11,15 +11,42 @@ extern "C" __attribute__((weak)) std::size_t LLVMFuzzerMutate(
 namespace farpoll::fuzz {
 namespace {
 
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+
 constexpr std::size_t kMostText = 200;
 constexpr int kMostDepth = 4;
 constexpr int kMostElements = 40;
 
+void Collect(Message* message, std::vector<Message*>* all) {
+  all->push_back(message);
+  const auto* const reflection = message->GetReflection();
+  std::vector<const FieldDescriptor*> fields;
+  reflection->ListFields(*message, &fields);
+  for (const FieldDescriptor* const field : fields) {
+    if (field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) {
+      continue;
+    }
+    if (!field->is_repeated()) {
+      Collect(reflection->MutableMessage(message, field), all);
+      continue;
+    }
+    for (int i = 0; i < reflection->FieldSize(*message, field); ++i) {
+      Collect(reflection->MutableRepeatedMessage(message, field, i), all);
+    }
+  }
+}
+
 }  // namespace
 
-void MessageMutator::Mutate(Message* message) {
+std::vector<Message*> AllMessagesIn(Message* message) {
   std::vector<Message*> all;
   Collect(message, &all);
+  return all;
+}
+
+void MessageMutator::Mutate(Message* message) {
+  const std::vector<Message*> all = AllMessagesIn(message);
   for (int tries = 0; tries < 10; ++tries) {
     Message* const chosen = all[Below(static_cast<std::uint32_t>(all.size()))];
     const google::protobuf::Descriptor& type = *chosen->GetDescriptor();
@@ -52,25 +79,6 @@ void MessageMutator::Splice(const Field* field, const Message& from,
     }
     reflection->AddMessage(message, field)
         ->CopyFrom(reflection->GetRepeatedMessage(from, field, i));
-  }
-}
-
-void MessageMutator::Collect(Message* message, std::vector<Message*>* all) {
-  all->push_back(message);
-  const auto* const reflection = message->GetReflection();
-  std::vector<const Field*> fields;
-  reflection->ListFields(*message, &fields);
-  for (const Field* const field : fields) {
-    if (field->cpp_type() != Field::CPPTYPE_MESSAGE) {
-      continue;
-    }
-    if (!field->is_repeated()) {
-      Collect(reflection->MutableMessage(message, field), all);
-      continue;
-    }
-    for (int i = 0; i < reflection->FieldSize(*message, field); ++i) {
-      Collect(reflection->MutableRepeatedMessage(message, field, i), all);
-    }
   }
 }
 

@@ -7,12 +7,17 @@
 #include <cstdint>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
 
 namespace farpoll::fuzz {
+
+// `message` and all that is in it, however deep.
+std::vector<google::protobuf::Message*> AllMessagesIn(
+    google::protobuf::Message* message);
 
 class MessageMutator {
  public:
@@ -33,8 +38,6 @@ class MessageMutator {
   using Message = google::protobuf::Message;
 
   std::uint32_t Below(std::uint32_t bound) { return random_() % bound; }
-  // `message` and all that is in it.
-  static void Collect(Message* message, std::vector<Message*>* all);
   void MutateField(Message* message, const Field* field);
   void MutateRepeated(Message* message, const Field* field);
   // Sets it, or adds an element to it, to something new.

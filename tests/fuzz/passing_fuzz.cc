@@ -9,14 +9,11 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,6 +28,8 @@
 #include "farpoll/v1/server.grpc.pb.h"
 #include "farpoll/v1/session.grpc.pb.h"
 #include "server/server.h"
+#include "tests/fuzz/claim.h"
+#include "tests/support/dial_passing.h"
 #include "tests/support/fd_count.h"
 #include "tests/support/temporary_folder.h"
 
@@ -40,14 +39,8 @@ namespace {
 constexpr std::uint8_t kDescriptors = 3;  // how many
 constexpr std::uint8_t kFramed = 4;
 constexpr int kAnswerMs = 2;
-constexpr absl::Duration kPatience = absl::Seconds(15);
 // Of connections that are on their way.
 constexpr int kSpareDescriptors = 32;
-
-[[noreturn]] void Fail(absl::string_view what) {
-  std::fprintf(stderr, "passing_fuzz: %s\n", std::string(what).c_str());
-  std::abort();
-}
 
 class Host {
  public:
@@ -89,26 +82,10 @@ class Host {
     Must(&v1::SessionService::Stub::DeleteSession, sessions_, request);
   }
 
-  UniqueFd Dial() const {
-    UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_un name{.sun_family = AF_UNIX, .sun_path = {}};
-    (folder_.path() + "/s" + kPassingSuffix)
-        .copy(name.sun_path, sizeof(name.sun_path) - 1);
-    if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&name),
-                sizeof(name)) != 0) {
-      Fail("connect");
-    }
-    return socket;
-  }
+  UniqueFd Dial() const { return DialPassing(folder_.path() + "/s"); }
 
   void CheckDescriptors() const {
-    const absl::Time end = absl::Now() + kPatience;
-    while (CountOpenDescriptors() > descriptors_ + kSpareDescriptors) {
-      if (absl::Now() > end) {
-        Fail("descriptors are left open");
-      }
-      absl::SleepFor(absl::Milliseconds(1));
-    }
+    AwaitDescriptors(descriptors_ + kSpareDescriptors);
   }
 
  private:

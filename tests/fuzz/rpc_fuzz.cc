@@ -10,9 +10,6 @@
 #include <unistd.h>
 
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
-#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -31,6 +28,7 @@
 #include "server/policy/config.h"
 #include "server/policy/policy.h"
 #include "server/server.h"
+#include "tests/fuzz/claim.h"
 #include "tests/fuzz/message_mutator.h"
 #include "tests/fuzz/rpc_script.pb.h"
 #include "tests/support/fd_count.h"
@@ -45,19 +43,12 @@ using google::protobuf::MethodDescriptor;
 
 // Of a call that waits.
 constexpr absl::Duration kShort = absl::Milliseconds(3);
-// Of all that must end.
-constexpr absl::Duration kPatience = absl::Seconds(15);
 // Connections, clocks and such that come and go beside the handles.
 constexpr int kSpareDescriptors = 24;
 constexpr int kInputsBetweenCounts = 200;
 constexpr int kMostCalls = 60;
 // Stands for the folder that may be used.
 constexpr char kFolder[] = "FOLDER";
-
-[[noreturn]] void Fail(absl::string_view what) {
-  std::fprintf(stderr, "rpc_fuzz: %s\n", std::string(what).c_str());
-  std::abort();
-}
 
 // The method of each request type, and all in a row.
 struct Methods {
@@ -224,7 +215,7 @@ class Host {
     return std::make_unique<Stream>(&queue_, stub_.get(), PathOf(method));
   }
 
-  // The answer's bytes; `refused` takes the status.
+  // The answer's bytes; `status` takes how the call ended.
   std::string Unary(const MethodDescriptor& method, const std::string& request,
                     absl::Duration patience, grpc::Status* status) {
     grpc::ClientContext context;
@@ -269,7 +260,7 @@ class Host {
     }
     AwaitEmpty();
     if (++inputs_ % kInputsBetweenCounts == 0) {
-      CheckDescriptors();
+      AwaitDescriptors(descriptors_ + kSpareDescriptors);
     }
   }
 
@@ -289,16 +280,6 @@ class Host {
       absl::SleepFor(absl::Milliseconds(1));
     }
   }
-  void CheckDescriptors() {
-    const absl::Time end = absl::Now() + kPatience;
-    while (CountOpenDescriptors() > descriptors_ + kSpareDescriptors) {
-      if (absl::Now() > end) {
-        Fail("descriptors are left open");
-      }
-      absl::SleepFor(absl::Milliseconds(1));
-    }
-  }
-
   TemporaryFolder folder_;
   const Methods methods_ = FindMethods();
   std::unique_ptr<server::Server> server_;
@@ -321,37 +302,16 @@ struct Known {
   std::vector<std::int64_t> selectors;
 };
 
-// Calls `visit` for `message` and all messages in it.
-template <class Visit>
-void Walk(Message* message, const Visit& visit) {
-  visit(message);
-  const auto* const reflection = message->GetReflection();
-  std::vector<const FieldDescriptor*> fields;
-  reflection->ListFields(*message, &fields);
-  for (const FieldDescriptor* const field : fields) {
-    if (field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) {
-      continue;
-    }
-    if (!field->is_repeated()) {
-      Walk(reflection->MutableMessage(message, field), visit);
-      continue;
-    }
-    for (int i = 0; i < reflection->FieldSize(*message, field); ++i) {
-      Walk(reflection->MutableRepeatedMessage(message, field, i), visit);
-    }
-  }
-}
-
 // Learns the ids of objects in an answer.
 void Learn(Message* answer, Known* known) {
-  Walk(answer, [known](Message* message) {
+  for (Message* const message : AllMessagesIn(answer)) {
     if (const auto* const handle = dynamic_cast<v1::Handle*>(message)) {
       known->handles.push_back(handle->id());
     } else if (const auto* const selector =
                    dynamic_cast<v1::Selector*>(message)) {
       known->selectors.push_back(selector->id());
     }
-  });
+  }
 }
 
 // The id that a small number stands for; one in eight stays.
@@ -364,7 +324,7 @@ std::int64_t Meant(std::int64_t id, const std::vector<std::int64_t>& ids) {
 
 // Lets the request mean this session, its objects and the folder.
 void Aim(Message* request, const Known& known) {
-  Walk(request, [&known](Message* message) {
+  for (Message* const message : AllMessagesIn(request)) {
     if (auto* const handle = dynamic_cast<v1::HandleRef*>(message);
         handle != nullptr && handle->has_id()) {
       handle->set_id(Meant(handle->id(), known.handles));
@@ -392,7 +352,7 @@ void Aim(Message* request, const Known& known) {
             TheHost().folder() + old.substr(sizeof kFolder - 1));
       }
     }
-  });
+  }
 }
 
 void CheckRefusal(const MethodDescriptor& method, const grpc::Status& status,
@@ -478,8 +438,14 @@ class Play {
       stream->Write(bytes);
       return;
     }
+    const bool waits = method.name() == "Poll" || method.name() == "Select" ||
+                       method.name() == "Control";
     grpc::Status status;
-    const std::string answer = TheHost().Unary(method, bytes, kShort, &status);
+    const std::string answer =
+        TheHost().Unary(method, bytes, waits ? kShort : kPatience, &status);
+    if (!waits && status.error_code() == grpc::DEADLINE_EXCEEDED) {
+      Fail(absl::StrCat(method.name(), " does not answer"));
+    }
     CheckRefusal(method, status, is_message);
     const std::unique_ptr<Message> response(
         google::protobuf::MessageFactory::generated_factory()

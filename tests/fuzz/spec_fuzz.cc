@@ -1,6 +1,7 @@
 // tests/fuzz/spec_fuzz.cc: room: tests. What people type: the little languages
 // of the command line, and addresses. Any text is taken or refused with a
-// reason, and what is taken reads the same once it is written back.
+// reason. A position reads the same once it is written back, and a kevent can
+// be shown.
 //
 // An input is a byte that chooses the language, and the text.
 #include <cstddef>

@@ -34,6 +34,7 @@
 #include "tests/integration/any_call.h"
 #include "tests/integration/farpolld.h"
 #include "tests/integration/peer.h"
+#include "tests/support/dial_passing.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/fd_count.h"
 #include "tests/support/fd_fixtures.h"
@@ -49,14 +50,9 @@ using testing::HasSubstr;
 
 constexpr int kPatienceMs = 30'000;
 
-// A connection by which descriptors travel, to the server on the socket `path`.
-UniqueFd DialPassing(const std::string& path) {
-  UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_un name{.sun_family = AF_UNIX, .sun_path = {}};
-  (path + kPassingSuffix).copy(name.sun_path, sizeof(name.sun_path) - 1);
-  MustSucceed(connect(socket.get(), reinterpret_cast<const sockaddr*>(&name),
-                      sizeof(name)),
-              "connect");
+// As DialPassing, and no answer is waited for without end.
+UniqueFd DialWithPatience(const std::string& path) {
+  UniqueFd socket = DialPassing(path);
   const timeval patience{.tv_sec = kPatienceMs / 1000, .tv_usec = 0};
   MustSucceed(setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &patience,
                          sizeof(patience)),
@@ -119,7 +115,7 @@ class PassingTest : public testing::Test {
   void TearDown() override { peer_.reset(); }
 
   // For requests of our own making.
-  UniqueFd Dial() const { return DialPassing(path_); }
+  UniqueFd Dial() const { return DialWithPatience(path_); }
   v1::PassingResponse Answer(const UniqueFd& socket) {
     PassingAnswer answer = ReadAnswer(socket);
     if (answer.descriptor.valid()) {
@@ -652,8 +648,16 @@ TEST_F(PassingTest, TooManyConnectionsAreClosedAtOnce) {
 
   second.Reset();
   Pipe pipe;
-  Await([&] { return Refusal(PassOf({}), {pipe.reader()}).empty(); },
-        "there is room again");
+  Await(
+      [&] {
+        // Without room it may be closed before the request is sent.
+        const UniqueFd third = Dial();
+        return SendMessage(third.get(), PassOf({}).SerializeAsString(),
+                           {pipe.reader()})
+                   .ok() &&
+               Answer(third).error().info().reason().empty();
+      },
+      "there is room again");
 }
 
 // ---- What is handed over may block whoever closes it.
@@ -808,7 +812,7 @@ TEST_F(FarpolldTest, WeakCustodyBeyondLimit) {
   ASSERT_THAT(server.ReadLine(), HasSubstr("listening"));
   Peer peer("unix:" + SocketPath());
   peer.MakeSelector("watch");
-  const UniqueFd door = DialPassing(SocketPath());
+  const UniqueFd door = DialWithPatience(SocketPath());
   std::vector<UniqueFd> counters;
   for (int i = 0; i < kRequests; ++i) {
     v1::PassingRequest request;
