@@ -9,7 +9,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
-#include <filesystem>
 #include <iterator>
 #include <map>
 #include <memory>
@@ -435,11 +434,12 @@ class Model : public testing::Test {
     if (selector == kNobody) {
       return;
     }
-    const std::string ready = SessionModel(party_->model).BeginWait(selector);
+    SessionModel begun = party_->model;
+    const std::string ready = begun.BeginWait(selector);
     if (ready.empty()) {
-      return;
+      return;  // the wait would not end
     }
-    (void)party_->model.BeginWait(selector);
+    party_->model = std::move(begun);
     const bool acknowledge = Below(2) == 0;
     Note(absl::StrCat("Wait ", selector,
                       acknowledge ? ", acknowledged" : ", broken off"));
@@ -507,8 +507,8 @@ class Model : public testing::Test {
       CheckParty();
       handles += party.model.handles().size();
     }
-    // A wait that is just being broken off may hold a deleted session for a
-    // moment.
+    // The sockets of a deleted session count until they are closed, which is
+    // done on a thread of its own.
     Await(
         [&] {
           const auto info = host_->Must(&ServerInfo::GetServer, "");

@@ -130,23 +130,26 @@ class SessionTest : public testing::Test {
 };
 
 // What a session answers at once: nothing in these needs a file system.
+template <class Result, class Call>
+absl::StatusOr<Result> AnswerOf(const Call& call) {
+  absl::StatusOr<Result> answer = absl::UnknownError("no answer");
+  call(
+      [&answer](absl::StatusOr<Result> result) { answer = std::move(result); });
+  return answer;
+}
 inline absl::StatusOr<ReadResult> ReadNow(Session& session,
                                           const Reference& handle,
                                           const ReadRequest& request) {
-  absl::StatusOr<ReadResult> answer = absl::UnknownError("no answer");
-  session.Read(handle, request, [&answer](absl::StatusOr<ReadResult> result) {
-    answer = std::move(result);
+  return AnswerOf<ReadResult>([&](Session::AnswerTo<ReadResult> answer) {
+    session.Read(handle, request, std::move(answer));
   });
-  return answer;
 }
 inline absl::StatusOr<WriteResult> WriteNow(Session& session,
                                             const Reference& handle,
                                             const WriteRequest& request) {
-  absl::StatusOr<WriteResult> answer = absl::UnknownError("no answer");
-  session.Write(handle, request, [&answer](absl::StatusOr<WriteResult> result) {
-    answer = std::move(result);
+  return AnswerOf<WriteResult>([&](Session::AnswerTo<WriteResult> answer) {
+    session.Write(handle, request, std::move(answer));
   });
-  return answer;
 }
 
 // The reason in the detail of a status, or of a StatusOr's.
